@@ -47,7 +47,7 @@ class Account:
         owner = data.stat().st_uid if data.exists() else None
         caller = os.geteuid()
         if caller != 0:
-            if owner not in (None, caller):
+            if owner is not None and owner != caller:
                 raise UserError(
                     f"P2P_HOME: the database in {data} belongs to the user {_name_of(owner)}: "
                     "run as that user (or as root), or set P2P_HOME to a folder of your own."
