@@ -23,8 +23,8 @@ _ADVICE = {
     "does not support SSL": "the server offers no TLS: add ?sslmode=prefer if that is intended",
     "no pg_hba.conf entry": "the server admits no such user, database or host",
     "certificate": "the server's certificate is not accepted",
-    "Connection refused": "nothing answers there: is the server running, and the port right?",
-    "timeout": f"no answer within {CONNECT_TIMEOUT} s: is the host right and reachable?",
+    "Connection refused": "nothing answers there; check that the server runs and the port is right",
+    "timeout": f"no answer within {CONNECT_TIMEOUT} s; check that the host is right and reachable",
     "resolve host": "there is no such host",
     "translate host name": "there is no such host",
     "invalid": "an option of the URL is not known to PostgreSQL",
@@ -86,7 +86,7 @@ def require_write_access(
         raise UserError(
             f"DATABASE_URL: the role {warehouse.user} may not create tables in "
             f"{', '.join(refused)} of the database {warehouse.database}: "
-            f'grant it CREATE on the database ("grant create on database …").'
+            "grant it CREATE on the database."
         )
 
 
