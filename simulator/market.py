@@ -1,0 +1,219 @@
+"""A seeded P2P market on a clock that the caller moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+from typing import Any
+
+from simulator.catalogue import conditions_data, fiat_entry, portal_data
+from simulator.chance import seeded
+from simulator.churn import PACES, Churn, Side
+from simulator.makers import Makers
+from simulator.methods import methods_of
+from simulator.offers import Book, Offer, OfferState, state_of
+from simulator.prices import day_curve, price_scale
+from simulator.rates import fair_price
+from simulator.render import Renderer
+from simulator.shapes import GENERATIONS
+from simulator.source import Answer, Change, Query
+from simulator.universe import ASSET_SCALES, FIATS, ListedPair, listed_pairs
+
+START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+
+def _chosen(wanted: Sequence[str] | None, known: Sequence[str], what: str) -> tuple[str, ...]:
+    if wanted is None:
+        return tuple(known)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise ValueError(f"the simulated exchange knows no {what} {', '.join(unknown)}")
+    return tuple(code for code in known if code in set(wanted))
+
+
+class Market:
+    """The market: same seed and same calls give the same pages, byte for byte.
+
+    Times are UTC. The only field that differs between two answers without `advance` is
+    `activeTimeInSecond`, and that depends on how many pages were asked for before.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        fiats: Sequence[str] | None = None,
+        assets: Sequence[str] | None = None,
+        start: datetime = START,
+        offers: int | None = None,
+        generation: int = 2026,
+    ) -> None:
+        """Opens the market at `start`.
+
+        Args:
+            seed: what all chance derives from.
+            fiats: fiats to list, all 112 of 2026-09 by default.
+            assets: assets to list, all 13 by default.
+            start: the market's time before the first `advance`; naive times are UTC.
+            offers: about how many offers are online in all, on average over a day; by default
+                as many as the chosen books have on the real exchange.
+            generation: whose keys and number formats the payloads have: 2022, 2024 or 2026.
+
+        Raises:
+            ValueError: for a fiat, asset or generation that is not known.
+        """
+        if generation not in GENERATIONS:
+            raise ValueError(f"generation is one of {', '.join(map(str, GENERATIONS))}")
+        self._fiats = _chosen(fiats, tuple(FIATS), "fiat")
+        self._assets = _chosen(assets, tuple(ASSET_SCALES), "asset")
+        self._start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        self._minutes = 0.0
+        self._lock = RLock()
+        self._answers = 0
+        self._changes: list[Change] = []
+        self._shape = GENERATIONS[generation]
+        self._renderer = Renderer(self._shape)
+        self._books = self._list_books(seed, offers)
+        rng = seeded(seed, "market")
+        makers = Makers(rng, self._shape, self._books)
+        self._sides = [
+            Side(sells, [book for book in self._books.values() if book.maker_sells is sells])
+            for sells in (True, False)
+        ]
+        start_ms = int(self._start.timestamp() * 1000)
+        self._churn = Churn(rng, makers, self._sides, start_ms, self._record)
+        for side in self._sides:
+            for book in side.books:
+                self._open(side, book, makers, start_ms)
+
+    def _list_books(self, seed: int, offers: int | None) -> dict[tuple[str, str, str], Book]:
+        pairs = [
+            pair
+            for pair in listed_pairs(seed)
+            if pair.fiat in self._fiats and pair.asset in self._assets
+        ]
+        usual = sum(pair.buy_size + pair.sell_size for pair in pairs)
+        factor = 1.0 if offers is None or not usual else offers / usual
+        user, merchant = (round(float(rate) * 1e8) for rate in self._shape.commissions)
+
+        def book(pair: ListedPair, side: str) -> Book:
+            return Book(
+                fiat=FIATS[pair.fiat],
+                asset=pair.asset,
+                side=side,
+                asset_scale=ASSET_SCALES[pair.asset],
+                price_scale=price_scale(fair_price(pair.fiat, pair.asset)),
+                size=factor * (pair.buy_size if side == "BUY" else pair.sell_size),
+                commissions=(user, merchant),
+            )
+
+        made = [book(pair, side) for pair in pairs for side in ("BUY", "SELL")]
+        return {each.key: each for each in made}
+
+    def _open(self, side: Side, book: Book, makers: Makers, start_ms: int) -> None:
+        """Fill a book as it stands at this local hour; the others of its offers are away."""
+        pace = PACES[side.maker_sells]
+        online = book.size * day_curve(self._churn.local_hour(book, 0.0), side.maker_sells)
+        first = [makers.make(book, 0.0, start_ms, is_new=False) for _ in range(round(online))]
+        book.fill(first)
+        for offer in first:
+            side.enter(offer)
+        resting = online * pace.gone * pace.comes_back * pace.away_minutes
+        for _ in range(round(resting)):
+            self._churn.send_away(book, None)
+        peak = book.size * day_curve(14.0, side.maker_sells)
+        for _ in range(round(peak - online)):
+            self._churn.sleep_in(book)
+
+    def _record(self, minute: float, kind: str, offer: Offer) -> None:
+        time = self._start + timedelta(minutes=minute)
+        number = len(self._changes) + 1
+        self._changes.append(Change(number, time, kind, offer.adv_no, offer.book.key))
+
+    @property
+    def now(self) -> datetime:
+        """The market's time."""
+        return self._start + timedelta(minutes=self._minutes)
+
+    @property
+    def fiats(self) -> tuple[str, ...]:
+        """The listed fiats, the largest market first."""
+        return self._fiats
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The listed assets."""
+        return self._assets
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Fiat and asset of every listed pair, empty ones too."""
+        return list(dict.fromkeys((fiat, asset) for fiat, asset, _ in self._books))
+
+    def advance(self, minutes: float = 0.0) -> None:
+        """Let time pass, with all that happens in it.
+
+        Raises:
+            ValueError: for a negative number of minutes.
+        """
+        if minutes < 0:
+            raise ValueError(f"the market's clock goes forward only, not by {minutes} minutes")
+        with self._lock:
+            self._minutes += minutes
+            self._churn.advance(minutes)
+
+    def changes(self, since: int = 0) -> list[Change]:
+        """All changes numbered above `since`, in order; none for the offers of the start."""
+        with self._lock:
+            return self._changes[max(0, since) :]
+
+    def book(self, fiat: str, asset: str, side: str) -> list[OfferState]:
+        """The true state of a book (the taker's side), in page order; empty if not listed."""
+        with self._lock:
+            book = self._books.get((fiat, asset, side))
+            return [state_of(offer) for offer in book.offers] if book else []
+
+    def count(self) -> int:
+        """How many offers are online."""
+        with self._lock:
+            return sum(len(side.online) for side in self._sides)
+
+    def page(self, query: Query) -> Answer:
+        """The page asked for; no items past the end or where the pair is not listed."""
+        with self._lock:
+            self._answers += 1
+            book = self._books.get((query.fiat, query.asset, query.side))
+            if book is None:
+                return Answer([], 0)
+            offers = book.offers
+            if query.methods or query.publisher or query.amount is not None:
+                offers = [offer for offer in offers if _matches(offer, query)]
+            first = (query.page - 1) * query.rows
+            items = [
+                self._renderer.item(offer, self._answers)
+                for offer in offers[first : first + query.rows]
+            ]
+            return Answer(items, len(offers))
+
+    def fiat_list(self) -> list[dict[str, Any]]:
+        """`data` of the fiat-list endpoint."""
+        return [fiat_entry(code) for code in self._fiats]
+
+    def portal(self, fiat: str) -> dict[str, Any]:
+        """`data` of portal/config for a listed fiat."""
+        listed = [asset for code, asset in self.pairs if code == fiat]
+        sides = {"BUY": listed, "SELL": listed}
+        return portal_data(sides, [method.identifier for method in methods_of(fiat)])
+
+    def conditions(self, fiat: str) -> dict[str, Any]:
+        """`data` of filter-conditions for a listed fiat."""
+        methods = [method.payload(self._shape.names_pay_type) for method in methods_of(fiat)]
+        return conditions_data(methods, FIATS[fiat].country)
+
+
+def _matches(offer: Offer, query: Query) -> bool:
+    if query.methods and not any(m.identifier in query.methods for m in offer.methods):
+        return False
+    if query.publisher and (query.publisher == "merchant") is not offer.person.is_merchant:
+        return False
+    return query.amount is None or offer.min_amount <= query.amount <= offer.max_amount

@@ -1,0 +1,310 @@
+"""The exchange on a loopback port: HTTP/1.1, keep-alive, gzip, any number of clients at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import struct
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from types import FrameType
+from typing import Any
+
+from simulator.answers import (
+    ENDPOINTS,
+    Illegal,
+    Response,
+    answer,
+    illegal,
+    not_found,
+    read_body,
+    spoilt,
+    to_json,
+    what_is_asked,
+)
+from simulator.faults import Fault, Faults
+from simulator.source import Source
+
+
+class Exchange:
+    """A source served over HTTP while the context is open.
+
+    Attributes:
+        requests: how many requests came, by endpoint: search, twin, fiat-list, portal-config,
+            filter-conditions, unknown (a wrong path).
+        times: `time.monotonic()` of each of them, in order of arrival.
+        faults: what goes wrong; may be replaced or set to None at any time.
+        in_flight_peak: the most requests that were under way at once.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        faults: Faults | None = None,
+        port: int = 0,
+        seconds_per_request: float = 0.0,
+    ) -> None:
+        """Prepares to serve `source` on 127.0.0.1.
+
+        Args:
+            source: a market or a replay.
+            faults: what goes wrong, nothing by default.
+            port: 0 takes a free one.
+            seconds_per_request: how far the source's clock moves before each page of the search
+                is answered; above 0 the books drift while they are read.
+        """
+        self.source = source
+        self.faults = faults
+        self.requests: Counter[str] = Counter()
+        self.times: list[float] = []
+        self.in_flight_peak = 0
+        self._port = port
+        self._seconds = seconds_per_request
+        self._lock = Lock()
+        self._in_flight = 0
+        self._closing = Event()
+        self._server: _Server | None = None
+        self._thread: Thread | None = None
+
+    def __enter__(self) -> Exchange:
+        """Starts to serve.
+
+        Raises:
+            OSError: if the port is taken.
+        """
+        self._closing.clear()
+        self._server = _Server(self, self._port)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.05,), name="exchange", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops serving and drops every connection."""
+        self._closing.set()
+        if self._server and self._thread:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.drop_connections()
+            self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Base address, without a slash at the end."""
+        if self._server is None:
+            raise RuntimeError("the exchange serves only inside its context")
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def advance(self, minutes: float = 0.0) -> None:
+        """Move the market's clock, or a replay to its next frame."""
+        self.source.advance(minutes)
+
+    def most_requests_within(self, seconds: float) -> int:
+        """The largest number of requests in any window of this length, to check pacing by."""
+        most, first = 0, 0
+        for last, at in enumerate(self.times):
+            while self.times[first] <= at - seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+    @contextlib.contextmanager
+    def counted(self, endpoint: str) -> Iterator[None]:
+        """Count a request while it is answered."""
+        with self._lock:
+            self.requests[endpoint] += 1
+            self.times.append(time.monotonic())
+            self._in_flight += 1
+            self.in_flight_peak = max(self.in_flight_peak, self._in_flight)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+
+    def respond(self, path: str, body: bytes) -> tuple[Response | None, Fault | None]:
+        """The answer to a request of the API, and the fault in it; no answer means hang up."""
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is None:
+            return not_found(path), None
+        try:
+            request = read_body(body)
+            fault = self.faults.draw(what_is_asked(endpoint, request)) if self.faults else None
+            if fault and fault.kind in ("timeout", "reset"):
+                return None, fault
+            if endpoint == "search" and self._seconds:
+                self.source.advance(self._seconds / 60.0)
+            honest = answer(endpoint, request, self.source)
+        except Illegal:
+            return illegal(), None
+        return (spoilt(fault, honest) if fault else honest), fault
+
+    def stall(self, seconds: float) -> None:
+        """Keep one client waiting, at most until the exchange closes."""
+        self._closing.wait(seconds)
+
+    def control(self, path: str, body: bytes) -> Response:
+        """The answer to a request about the simulator itself."""
+        try:
+            request = read_body(body)
+            if path == "/simulator/advance":
+                minutes = float(request.get("minutes", 0.0))
+                self.advance(minutes)
+            elif path == "/simulator/faults":
+                text, seed = str(request.get("faults", "")), int(request.get("seed", 0))
+                self.faults = Faults.parse(text, seed) if text else None
+            else:
+                return not_found(path)
+        except (TypeError, ValueError) as error:
+            return Response(400, to_json({"error": str(error) or "not a JSON object"}))
+        return Response(200, to_json({"now": self.source.now.isoformat()}))
+
+    def tell(self, path: str, query: str) -> Response:
+        """The answer to a question about the simulator itself."""
+        if path == "/simulator/health":
+            health: dict[str, Any] = {
+                "now": self.source.now.isoformat(),
+                "fiats": len(self.source.fiats),
+                "requests": dict(self.requests),
+                "faults": self.faults.rates if self.faults else {},
+            }
+            return Response(200, to_json(health))
+        if path == "/simulator/changes":
+            since = query.removeprefix("since=")
+            number = int(since) if since.isdecimal() else 0
+            changes = [
+                {
+                    "number": change.number,
+                    "time": change.time.isoformat(),
+                    "kind": change.kind,
+                    "adv_no": change.adv_no,
+                    "book": list(change.book),
+                }
+                for change in self.source.changes(number)
+            ]
+            return Response(200, json.dumps(changes).encode())
+        return not_found(path)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, exchange: Exchange, port: int) -> None:
+        self.exchange = exchange
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are an everyday matter here, not worth a traceback."""
+
+    def drop_connections(self) -> None:
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet for head and body
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the exchange counts, it does not chatter."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.partition("?")[0]
+        exchange = self.server.exchange
+        if path.startswith("/simulator/"):
+            self._send(exchange.control(path, body))
+            return
+        with exchange.counted(ENDPOINTS.get(path, "unknown")):
+            response, fault = exchange.respond(path, body)
+            if response is None:
+                self._hang_up(fault)
+            else:
+                self._send(response, is_cut=fault is not None and fault.kind == "cut")
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path.startswith("/simulator/"):
+            self._send(self.server.exchange.tell(path, query))
+            return
+        with self.server.exchange.counted("unknown"):
+            self._send(not_found(path))
+
+    def _send(self, response: Response, is_cut: bool = False) -> None:
+        body = response.body
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.content_type)
+        if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 256:
+            packer = zlib.compressobj(4, zlib.DEFLATED, 31)
+            body = packer.compress(body) + packer.flush()
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if is_cut else body)
+        self.wfile.flush()
+        if is_cut:
+            self.close_connection = True
+
+    def _hang_up(self, fault: Fault | None) -> None:
+        """No answer: after a stall, or at once with a reset."""
+        self.close_connection = True
+        if fault is not None and fault.kind == "timeout" and self.server.exchange.faults:
+            self.server.exchange.stall(self.server.exchange.faults.stall)
+        else:
+            # Lingering for no time makes the close a reset.
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def serve(
+    source: Source,
+    faults: Faults | None = None,
+    port: int = 0,
+    on_ready: Callable[[Exchange], None] | None = None,
+    *,
+    seconds_per_request: float = 0.0,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are answered.
+
+    Must run in the main thread, for the signals' sake.
+
+    Raises:
+        OSError: if the port is taken.
+    """
+    stop = Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with Exchange(source, faults, port, seconds_per_request) as exchange:
+            if on_ready:
+                on_ready(exchange)
+            stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
