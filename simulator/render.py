@@ -65,11 +65,8 @@ class Renderer:
             "advertiser": part(generation.advertiser_keys, _PERSON_SLOTS),
             "privilegeType": "%(itemPrivilege)s",
         }
-        return (
-            "{"
-            + ",".join(f'"{key}":{whole.get(key, "null")}' for key in generation.item_keys)
-            + "}"
-        )
+        pairs = (f'"{key}":{whole.get(key, "null")}' for key in generation.item_keys)
+        return "{" + ",".join(pairs) + "}"
 
     def _amount(self, value: int, fiat_scale: int) -> str:
         if self._generation.whole_amounts or fiat_scale == 0:
