@@ -47,8 +47,8 @@ class Pace:
 
 
 PACES = {
-    True: Pace(0.0031, 0.73, 80.0, 0.0234, 0.0119, 0.0001, 0.0007, 0.00002),
-    False: Pace(0.00105, 0.53, 50.0, 0.0105, 0.0068, 0.00005, 0.0007, 0.00002),
+    True: Pace(0.0031, 0.73, 80.0, 0.0270, 0.0119, 0.0001, 0.0003, 0.00002),
+    False: Pace(0.00105, 0.53, 50.0, 0.0105, 0.0068, 0.00005, 0.0005, 0.00002),
 }
 _BUSIEST_HOUR = 1.3
 _SLEEPS = 0.7  # share of the returns due at night that wait for the morning
@@ -184,7 +184,7 @@ class Churn:
     def _return(self, book: Book, offer: Offer | None) -> None:
         if offer is None:
             offer = self._makers.make(book, self._minute, self._now_ms(), is_new=False)
-        elif self._rng.random() < 0.3:
+        elif self._rng.random() < 0.15:
             offer.price = self._makers.price(book, offer.chance, self._minute)
             offer.written = None
         self._enter("returned", offer)
@@ -253,7 +253,7 @@ class Churn:
         offer.surplus = surplus
         offer.written = None
         self._record(self._minute, "resized", offer)
-        if traded and rng.random() < 0.8:
+        if traded and rng.random() < 0.65:
             offer.person.month_orders += 1
             self._tell_of_person("orders", offer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 from random import Random
 
+from simulator.chance import pick
 from simulator.methods import Method, methods_of
 from simulator.offers import Book, Offer, ad_number
 from simulator.people import Advertiser, advertiser
@@ -21,8 +22,10 @@ from simulator.shapes import Generation
 
 _MERCHANTS = 0.34
 _PROMOTED_A_BOOK = 2
-# One to five payment methods: 15/12/14/15/45%, here as running sums.
-_METHOD_COUNTS = ((0.15, 1), (0.27, 2), (0.41, 3), (0.555, 4), (1.01, 5))
+# One to five payment methods. The Americas list as many as they may, as measured on BOB; elsewhere
+# one or two do, as on the page of 2026 (and as the mean of 3.1 KB an offer requires).
+_MANY_METHODS = ((1, 0.15), (2, 0.12), (3, 0.14), (4, 0.145), (5, 1.0))
+_FEW_METHODS = ((1, 0.47), (2, 0.30), (3, 0.13), (4, 0.06), (5, 1.0))
 _PAY_MINUTES = (15, 15, 15, 15, 15, 15, 30, 30, 60, 45)
 # How far a level wanders in a day, as a fraction.
 _FIAT_DRIFT, _ASSET_DRIFT = 0.004, 0.012
@@ -78,7 +81,7 @@ class Makers:
             known = rng.choice(book.offers).person
             if sum(offer.book is book for offer in known.offers) < 4:
                 return known
-        elif u < 0.20:
+        elif u < 0.26:
             fiat, asset, side = book.key
             other = self._books[fiat, asset, "SELL" if side == "BUY" else "BUY"]
             if other.offers:
@@ -93,9 +96,8 @@ class Makers:
         """One to five methods of the fiat; 0.73% list one of them twice, then without names."""
         rng = self._rng
         available = methods_of(book.fiat.code)
-        u = rng.random()
-        count = next(number for limit, number in _METHOD_COUNTS if u < limit)
-        count = min(count, len(available))
+        counts = _MANY_METHODS if book.fiat.utc_offset <= -3 else _FEW_METHODS
+        count = min(pick(counts, rng.random()) or 1, len(available))
         chosen: dict[int, None] = {}
         while len(chosen) < count:
             chosen[int(len(available) * rng.random() ** 2)] = None
@@ -149,7 +151,7 @@ class Makers:
         surplus = self.quantity(book)
         usd = surplus / 10**book.asset_scale * ASSET_USD[book.asset]
         least, most = self.limits(book, usd)
-        promoted = random() < 0.012 and book.size >= 10 and self._room_to_promote(book)
+        promoted = random() < 0.012 and book.size >= 10 and book.promoted < _PROMOTED_A_BOOK
         offer = Offer(
             adv_no=number,
             book=book,
@@ -166,15 +168,9 @@ class Makers:
             is_promoted=promoted,
             hides_dynamic_max=random() < 0.0005,
             methods=self.methods(book),
-            is_restless=random() < (0.12 if sells else 0.07),
+            is_restless=random() < (0.10 if sells else 0.07),
             is_busy=random() < (0.40 if sells else 0.25),
             number=self._count,
         )
         person.offers.append(offer)
         return offer
-
-    def _room_to_promote(self, book: Book) -> bool:
-        # Promoted ads stand first.
-        return sum(offer.is_promoted for offer in book.offers[:_PROMOTED_A_BOOK]) < (
-            _PROMOTED_A_BOOK
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from threading import RLock
 from typing import Any
 
@@ -114,10 +115,11 @@ class Market:
         """Fill a book as it stands at this local hour; the others of its offers are away."""
         pace = PACES[side.maker_sells]
         online = book.size * day_curve(self._churn.local_hour(book, 0.0), side.maker_sells)
-        first = [makers.make(book, 0.0, start_ms, is_new=False) for _ in range(round(online))]
-        book.fill(first)
-        for offer in first:
+        for _ in range(round(online)):
+            offer = makers.make(book, 0.0, start_ms, is_new=False)
+            book.append(offer)
             side.enter(offer)
+        book.sort()
         resting = online * pace.gone * pace.comes_back * pace.away_minutes
         for _ in range(round(resting)):
             self._churn.send_away(book, None)
@@ -154,9 +156,9 @@ class Market:
         """Let time pass, with all that happens in it.
 
         Raises:
-            ValueError: for a negative number of minutes.
+            ValueError: for a number of minutes that is negative or no number.
         """
-        if minutes < 0:
+        if not 0 <= minutes < inf:
             raise ValueError(f"the market's clock goes forward only, not by {minutes} minutes")
         with self._lock:
             self._minutes += minutes

@@ -80,6 +80,7 @@ class Book:
     size: float
     commissions: tuple[int, int]
     offers: list[Offer] = field(default_factory=list)
+    promoted: int = 0
     _keys: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
@@ -97,15 +98,15 @@ class Book:
         """Fiat, asset and taker's side."""
         return (self.fiat.code, self.asset, self.side)
 
-    def fill(self, offers: list[Offer]) -> None:
-        """Put many offers in at once."""
-        both = sorted(
-            [*zip(self._keys, self.offers, strict=True)]
-            + [(offer.sort_key, offer) for offer in offers],
-            key=lambda pair: pair[0],
-        )
-        self._keys = [key for key, _ in both]
-        self.offers = [offer for _, offer in both]
+    def append(self, offer: Offer) -> None:
+        """Put an offer last, wherever its price belongs; `sort` must follow."""
+        self.offers.append(offer)
+        self.promoted += offer.is_promoted
+
+    def sort(self) -> None:
+        """Put every offer where it belongs."""
+        self.offers.sort(key=lambda offer: offer.sort_key)
+        self._keys = [offer.sort_key for offer in self.offers]
 
     def add(self, offer: Offer) -> None:
         """Put an offer where its price belongs."""
@@ -113,6 +114,7 @@ class Book:
         at = bisect_left(self._keys, key)
         self._keys.insert(at, key)
         self.offers.insert(at, offer)
+        self.promoted += offer.is_promoted
 
     def remove(self, offer: Offer) -> None:
         """Take an offer out; its price must not have changed since it was added."""
@@ -120,6 +122,7 @@ class Book:
         while self.offers[at] is not offer:
             at += 1
         del self._keys[at], self.offers[at]
+        self.promoted -= offer.is_promoted
 
 
 @dataclass(frozen=True, slots=True)

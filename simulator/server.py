@@ -5,13 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
-import struct
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from types import FrameType
 from typing import Any
@@ -30,6 +26,7 @@ from simulator.answers import (
 )
 from simulator.faults import Fault, Faults
 from simulator.source import Source
+from simulator.wire import Server
 
 
 class Exchange:
@@ -69,7 +66,7 @@ class Exchange:
         self._lock = Lock()
         self._in_flight = 0
         self._closing = Event()
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._thread: Thread | None = None
 
     def __enter__(self) -> Exchange:
@@ -79,7 +76,7 @@ class Exchange:
             OSError: if the port is taken.
         """
         self._closing.clear()
-        self._server = _Server(self, self._port)
+        self._server = Server(self, self._port)
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.05,), name="exchange", daemon=True
         )
@@ -191,92 +188,6 @@ class Exchange:
             ]
             return Response(200, json.dumps(changes).encode())
         return not_found(path)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, exchange: Exchange, port: int) -> None:
-        self.exchange = exchange
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are an everyday matter here, not worth a traceback."""
-
-    def drop_connections(self) -> None:
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # one packet for head and body
-    server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the exchange counts, it does not chatter."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = self.path.partition("?")[0]
-        exchange = self.server.exchange
-        if path.startswith("/simulator/"):
-            self._send(exchange.control(path, body))
-            return
-        with exchange.counted(ENDPOINTS.get(path, "unknown")):
-            response, fault = exchange.respond(path, body)
-            if response is None:
-                self._hang_up(fault)
-            else:
-                self._send(response, is_cut=fault is not None and fault.kind == "cut")
-
-    def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        if path.startswith("/simulator/"):
-            self._send(self.server.exchange.tell(path, query))
-            return
-        with self.server.exchange.counted("unknown"):
-            self._send(not_found(path))
-
-    def _send(self, response: Response, is_cut: bool = False) -> None:
-        body = response.body
-        self.send_response(response.status)
-        self.send_header("Content-Type", response.content_type)
-        if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 256:
-            packer = zlib.compressobj(4, zlib.DEFLATED, 31)
-            body = packer.compress(body) + packer.flush()
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if is_cut else body)
-        self.wfile.flush()
-        if is_cut:
-            self.close_connection = True
-
-    def _hang_up(self, fault: Fault | None) -> None:
-        """No answer: after a stall, or at once with a reset."""
-        self.close_connection = True
-        if fault is not None and fault.kind == "timeout" and self.server.exchange.faults:
-            self.server.exchange.stall(self.server.exchange.faults.stall)
-        else:
-            # Lingering for no time makes the close a reset.
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def serve(
