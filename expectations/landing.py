@@ -1,0 +1,208 @@
+# ruff: noqa: S608  (the only values put into these texts are our limits and quoted literals)
+"""The profile of a landing: what the transform is about to take, book by book."""
+
+from collections.abc import Collection
+
+from expectations.limits import LIMITS
+from expectations.profiles import BOOK, Parameters, age, common, share
+
+# A plain positive decimal, as dbt's `to_decimal` reads it; anything else is a price for nobody.
+DECIMAL = "^[0-9]{1,30}([.][0-9]{1,18})?$"
+
+
+def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
+    """One row per snapshot landed. Null: this does not apply, or has no past to compare with."""
+    listed = (
+        """
+        select distinct pairs.fiat_code, pairs.asset_code, pairs.side
+        from staging.trading_pairs as pairs
+        inner join (
+            select fiat_code, max(read_at) as read_at
+            from staging.trading_pairs
+            where _dlt_load_id in (select load_id from accepted)
+            group by fiat_code
+        ) as latest on pairs.fiat_code = latest.fiat_code and pairs.read_at = latest.read_at"""
+        if "staging.trading_pairs" in existing
+        else "select '' as fiat_code, '' as asset_code, '' as side where false"
+    )
+    standing = (
+        """
+        select
+            fiat_code,
+            asset_code,
+            side,
+            count(*) as offers,
+            percentile_cont(0.5) within group (order by cast(price as double precision)) as price
+        from marts.fact_offers
+        where valid_to is null
+        group by fiat_code, asset_code, side"""
+        if "marts.fact_offers" in existing
+        else "select '' as fiat_code, '' as asset_code, '' as side, 0 as offers,"
+        " cast(null as double precision) as price where false"
+    )
+    return f"""select * from (
+    with {common(parameters, existing)},
+    pages as (
+        select snapshot_id, count(distinct page) as pages
+        from landed_pages
+        group by snapshot_id
+    ),
+    items as (
+        -- One parse a page, and jsonb's accessors: none of them fails on another shape. The price
+        -- is compared as text first: a cast of hostile text would stop the query.
+        select
+            bodies.snapshot_id,
+            case
+                when item -> 'adv' ->> 'price' ~ '{DECIMAL}'
+                    then cast(item -> 'adv' ->> 'price' as double precision)
+            end as price,
+            item -> 'adv' ->> 'tradeType' as maker_side
+        from (select snapshot_id, cast(body as jsonb) as body from landed_pages offset 0) as bodies
+        cross join lateral jsonb_path_query(bodies.body, '$.data[*]') as item
+    ),
+    offers as (
+        select
+            items.snapshot_id,
+            count(*) as offers,
+            count(*) filter (where items.price > 0) as priced,
+            count(*) filter (
+                where (landed.side, items.maker_side) in (('BUY', 'SELL'), ('SELL', 'BUY'))
+            ) as opposite,
+            count(*) filter (where items.maker_side = landed.side) as swapped,
+            percentile_cont(0.5) within group (order by items.price)
+            filter (where items.price > 0) as price
+        from items
+        inner join landed on items.snapshot_id = landed.snapshot_id
+        group by items.snapshot_id
+    ),
+    past as (
+        -- With the quarantined: a level that stays is what the book is now, and must not stop
+        -- the line for ever.
+        select
+            fiat_code,
+            asset_code,
+            side,
+            started_at,
+            offers_distinct,
+            _dlt_load_id in (select load_id from accepted) as is_accepted,
+            row_number() over (
+                partition by fiat_code, asset_code, side order by started_at desc
+            ) as nth_latest
+        from staging.snapshots
+        where
+            is_complete
+            and started_at >= (select since from clock) - interval '{LIMITS.remembered_days} days'
+            and _dlt_load_id in (select load_id from finished)
+            and snapshot_id not in (select snapshot_id from landed)
+    ),
+    usual as (
+        select
+            fiat_code,
+            asset_code,
+            side,
+            count(*) as snapshots,
+            percentile_cont(0.5) within group (order by offers_distinct) as offers
+        from past
+        where nth_latest <= {LIMITS.remembered_snapshots}
+        group by fiat_code, asset_code, side
+    ),
+    trusted as (
+        select fiat_code, asset_code, side, max(started_at) as started_at
+        from past
+        where is_accepted
+        group by fiat_code, asset_code, side
+    ),
+    listed as ({listed}
+    ),
+    standing as ({standing}
+    ),
+    other_sides as (
+        select landed.snapshot_id,
+            exists (
+                select from landed as here
+                where here.is_complete and here.side <> landed.side
+                    and here.fiat_code = landed.fiat_code and here.asset_code = landed.asset_code
+            )
+            or exists (
+                select from trusted
+                where trusted.side <> landed.side
+                    and trusted.fiat_code = landed.fiat_code
+                    and trusted.asset_code = landed.asset_code
+                    and trusted.started_at
+                    >= landed.started_at - interval '{LIMITS.other_side_hours} hours'
+            ) as is_present
+        from landed
+        inner join listed using (fiat_code, asset_code)
+        group by landed.snapshot_id, landed.fiat_code, landed.asset_code, landed.side,
+            landed.started_at
+        having count(distinct listed.side) = 2
+    ),
+    sources as (
+        select distinct snapshot_id
+        from staging.snapshots
+        where _dlt_load_id in (select load_id from accepted)
+    ),
+    joined as (
+        select
+            landed.*,
+            coalesce(pages.pages, 0) as pages_landed,
+            coalesce(offers.offers, 0) as offers,
+            coalesce(offers.priced, 0) as priced,
+            coalesce(offers.opposite, 0) as opposite,
+            coalesce(offers.swapped, 0) as swapped,
+            sources.snapshot_id is null as repeats_nothing,
+            other_sides.is_present as other_side_is_present,
+            case
+                when landed.is_complete
+                    and usual.snapshots >= {LIMITS.past_snapshots}
+                    and usual.offers >= {LIMITS.comparable_offers}
+                    then landed.offers_distinct / usual.offers
+            end as volume_ratio,
+            case
+                when landed.is_complete
+                    and offers.priced >= {LIMITS.priced_offers}
+                    and standing.offers >= {LIMITS.priced_offers}
+                    and standing.price > 0
+                    and trusted.started_at
+                    >= landed.started_at - interval '{LIMITS.price_memory_hours} hours'
+                    then offers.price / standing.price
+            end as price_ratio
+        from landed
+        left join pages on landed.snapshot_id = pages.snapshot_id
+        left join offers on landed.snapshot_id = offers.snapshot_id
+        left join other_sides on landed.snapshot_id = other_sides.snapshot_id
+        left join sources on landed.same_as_snapshot_id = sources.snapshot_id
+        left join usual using (fiat_code, asset_code, side)
+        left join trusted using (fiat_code, asset_code, side)
+        left join standing using (fiat_code, asset_code, side)
+    )
+    select
+        {BOOK.format("joined")} as book,
+        cast(is_complete as integer) as is_complete,
+        case when not is_unchanged then abs(pages - pages_landed) end as pages_missing,
+        case when is_unchanged then cast(repeats_nothing as integer) end as repeats_nothing,
+        case
+            when is_complete and announced_total > 0
+                then greatest(
+                    announced_total - offers_distinct - coalesce(offers_unnumbered, 0)
+                    - {LIMITS.drift_offers},
+                    0
+                ) / cast(announced_total as double precision)
+        end as missing_share,
+        {age("max(finished_at) over ()", parameters)} as age_intervals,
+        volume_ratio,
+        1 - cast(other_side_is_present as integer) as other_side_missing,
+        {share("priced", "offers", 1)} as priced_share_of_all,
+        {share("opposite", "offers", 1)} as maker_side_share_of_all,
+        case
+            when offers >= {LIMITS.swapped_offers}
+                then cast(swapped as double precision) / offers
+        end as swapped_share,
+        price_ratio,
+        greatest(price_ratio, 1 / price_ratio) as price_leap,
+        case
+            when count(price_ratio) over () >= {LIMITS.many_books}
+                then greatest(price_ratio, 1 / price_ratio)
+        end as price_leap_of_many
+    from joined
+) as profile"""

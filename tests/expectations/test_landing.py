@@ -1,0 +1,337 @@
+"""Each check of the landing, seen red on data broken on purpose; green is the line unbroken."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.expectations.conftest import BOOKS, INTERVAL, NOON, OFFERS, Line
+
+VES_BUY = "fiat_code = 'VES' and side = 'BUY' and run_id = 'run-4'"
+NOW = "run_id = 'run-4'"
+
+
+def rewrite(line: Line, old: str, new: str, where: str = VES_BUY) -> None:
+    """Replace a piece of the bodies of the pages."""
+    line.execute(
+        "update staging.pages set body = cast(replace(cast(body as text), %s, %s) as json)"
+        f" where {where}",
+        old,
+        new,
+    )
+
+
+def rewrite_one_offer(line: Line, adv: str) -> None:
+    """Put `adv`, a piece of JSON, in the place of one offer of one book."""
+    line.execute(
+        "update staging.pages set body = cast(jsonb_set("
+        f"cast(body as jsonb), '{{data,3,adv}}', cast(%s as jsonb)) as json) where {VES_BUY}",
+        adv,
+    )
+
+
+def test_a_good_landing_passes_every_check_with_something_to_compare(line: Line) -> None:
+    verdict = line.run("landing")
+
+    assert [result for result in verdict.results if not result.success] == []
+    assert {result.observed for result in verdict.results}.isdisjoint({"nothing to compare"})
+
+
+def test_a_run_that_landed_nothing_is_stopped(line: Line) -> None:
+    verdict = line.run("landing", run_id="another run")
+
+    assert "landing_is_not_empty" in {result.name for result in verdict.critical_failed}
+
+
+def test_a_landing_without_a_past_and_without_marts_passes(line: Line) -> None:
+    line.execute("delete from staging.snapshots where run_id <> 'run-4' or is_unchanged")
+    line.execute("drop schema marts cascade")
+    line.execute("drop table staging.trading_pairs")
+
+    assert line.failed("landing") == set()
+
+
+def test_a_lost_page_is_seen(line: Line) -> None:
+    line.execute(f"delete from staging.pages where {VES_BUY}")
+
+    assert line.failed("landing") == {"pages_are_as_many_as_the_snapshot_says"}
+
+
+def test_a_page_that_landed_twice_is_one_page(line: Line) -> None:
+    line.execute(f"insert into staging.pages select * from staging.pages where {VES_BUY}")
+
+    assert line.failed("landing") == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from staging.snapshots where run_id = 'run-3' and fiat_code = 'ARS'",
+        "create schema ops; create table ops.quarantined_loads as select 'load-3' as load_id",
+        "update staging._dlt_loads set status = 1 where load_id = 'load-3'",
+    ],
+    ids=["lost", "quarantined", "unfinished"],
+)
+def test_an_unchanged_snapshot_must_repeat_an_accepted_one(line: Line, statement: str) -> None:
+    line.execute(statement)
+
+    assert line.failed("landing") == {"unchanged_snapshots_repeat_a_landed_one"}
+
+
+def test_complete_snapshots_short_of_what_was_announced_are_seen(line: Line) -> None:
+    line.execute(f"update staging.snapshots set announced_total = 30 where {VES_BUY}")
+
+    assert line.failed("landing") == {"complete_snapshots_cover_what_was_announced"}
+
+
+def test_a_book_that_moved_while_it_was_read_is_covered(line: Line) -> None:
+    line.execute(f"update staging.snapshots set announced_total = {OFFERS + 2} where {NOW}")
+
+    assert line.failed("landing") == set()
+
+
+def test_unnumbered_offers_count_as_covered(line: Line) -> None:
+    line.execute(
+        "update staging.snapshots set announced_total = announced_total + 10,"
+        f" offers_unnumbered = 10 where {NOW}"
+    )
+
+    assert line.failed("landing") == set()
+
+
+def test_an_incomplete_snapshot_is_a_warning(line: Line) -> None:
+    line.execute(f"update staging.snapshots set is_complete = false where {VES_BUY}")
+
+    assert line.failed("landing") == {"nearly_all_snapshots_are_complete"}
+
+
+def test_a_majority_of_incomplete_snapshots_is_stopped(line: Line) -> None:
+    line.execute(
+        "update staging.snapshots set is_complete = false"
+        f" where {NOW} and fiat_code in ('VES', 'LKR', 'BOB')"
+    )
+
+    assert line.failed("landing") == {
+        "most_snapshots_are_complete",
+        "nearly_all_snapshots_are_complete",
+    }
+
+
+def test_old_readings_are_a_warning_by_the_clock_of_the_run(line: Line) -> None:
+    finished = NOON + 4 * INTERVAL
+
+    assert line.failed("landing", as_of=finished + 2 * INTERVAL) == set()
+    assert line.failed("landing", as_of=finished + 4 * INTERVAL) == {"newest_snapshot_is_recent"}
+    assert line.failed("landing", as_of=finished + 4 * INTERVAL, interval_minutes=60) == set()
+
+
+@pytest.mark.parametrize("offers", [OFFERS // 4, OFFERS * 4])
+def test_a_book_of_another_size_is_a_warning(line: Line, offers: int) -> None:
+    line.execute(
+        f"update staging.snapshots set offers_distinct = %s, announced_total = %s where {VES_BUY}",
+        offers,
+        offers,
+    )
+
+    assert line.failed("landing") == {"books_keep_their_size"}
+
+
+def test_books_that_collapse_together_are_stopped(line: Line) -> None:
+    line.execute(
+        "update staging.snapshots set offers_distinct = 2, announced_total = 2"
+        f" where {NOW} and fiat_code in ('VES', 'LKR', 'BOB')"
+    )
+
+    assert line.failed("landing") == {"books_keep_their_size", "books_do_not_collapse_together"}
+
+
+def copy_past(line: Line, run_id: str, hours: int) -> None:
+    """Copy the snapshots of a past run by so many hours back."""
+    line.execute(
+        "insert into staging.snapshots (snapshot_id, run_id, fiat_code, asset_code, side,"
+        " started_at, offers_distinct, is_complete, _dlt_load_id)"
+        " select snapshot_id || %s, 'past', fiat_code, asset_code, side,"
+        " started_at - make_interval(hours => %s), offers_distinct, is_complete, _dlt_load_id"
+        " from staging.snapshots where run_id = %s",
+        hours,
+        hours,
+        run_id,
+    )
+
+
+def test_a_collapse_that_stays_is_believed_in_the_end(line: Line) -> None:
+    """The stopped readings count as past: else the line would stand until somebody comes."""
+    line.execute("create schema ops")
+    line.execute("create table ops.quarantined_loads as select 'load-3' as load_id")
+    line.execute("delete from staging.snapshots where run_id = 'run-2' or is_unchanged")
+    line.execute(
+        "update staging.snapshots set offers_distinct = 2, announced_total = 2"
+        " where run_id in ('run-3', 'run-4')"
+    )
+    for hours in (1, 2):
+        copy_past(line, "run-1", hours)
+
+    assert "books_do_not_collapse_together" in line.failed("landing")
+
+    for hours in (1, 2, 3):
+        copy_past(line, "run-3", hours)
+
+    assert line.failed("landing") == set()
+
+
+def test_a_small_book_says_nothing_by_its_size(line: Line) -> None:
+    line.execute("update staging.snapshots set offers_distinct = 9, announced_total = 9")
+    line.execute(
+        f"update staging.snapshots set offers_distinct = 1, announced_total = 1 where {NOW}"
+    )
+
+    assert line.failed("landing") == set()
+
+
+def test_a_pair_without_its_other_side_is_a_warning(line: Line) -> None:
+    line.execute("delete from staging.snapshots where fiat_code = 'VES' and side = 'SELL'")
+
+    assert line.failed("landing") == {"both_sides_are_present"}
+
+
+def test_a_pair_that_lists_one_side_lacks_none(line: Line) -> None:
+    line.execute("delete from staging.snapshots where fiat_code = 'VES' and side = 'SELL'")
+    line.execute("delete from staging.trading_pairs where fiat_code = 'VES' and side = 'SELL'")
+
+    assert line.failed("landing") == set()
+
+
+def test_prices_that_are_no_numbers_are_stopped(line: Line) -> None:
+    rewrite(line, '"10.00"', '"10,00"')
+
+    assert line.failed("landing") == {"prices_are_positive_numbers"}
+
+
+def test_prices_of_zero_are_stopped(line: Line) -> None:
+    rewrite(line, '"10.00"', '"0.00"')
+
+    assert line.failed("landing") == {"prices_are_positive_numbers"}
+
+
+@pytest.mark.parametrize(
+    "adv",
+    [
+        '{"price": "1e999999999", "tradeType": "SELL"}',
+        '{"price": "' + "9" * 400 + '", "tradeType": "SELL"}',
+        '{"price": "NaN", "tradeType": 7}',
+        '{"price": "-5", "tradeType": {"deep": []}}',
+        '{"price": {"deep": [1]}}',
+        '[{"price": "10.00"}]',
+        '"text"',
+        "null",
+    ],
+)
+def test_one_odd_offer_of_a_hundred_stops_nothing(line: Line, adv: str) -> None:
+    rewrite_one_offer(line, adv)
+
+    assert line.failed("landing") == set()
+
+
+@pytest.mark.parametrize("body", ['{"data": null}', '{"data": {"a": 1}}', "[]", '"text"', "7"])
+def test_a_page_of_another_shape_breaks_no_query(line: Line, body: str) -> None:
+    line.execute(f"update staging.pages set body = %s where {VES_BUY}", body)
+
+    verdict = line.run("landing")
+
+    assert not [one for one in verdict.results if one.observed.startswith("could not be run")]
+
+
+def test_a_book_read_from_the_wrong_side_is_stopped(line: Line) -> None:
+    rewrite(line, '"tradeType": "SELL"', '"tradeType": "BUY"')
+
+    assert line.failed("landing") == {
+        "makers_are_on_the_opposite_side",
+        "no_book_has_its_sides_swapped",
+    }
+
+
+def test_ads_without_a_side_are_stopped(line: Line) -> None:
+    rewrite(line, '"tradeType": "SELL"', '"tradeType": null')
+
+    assert line.failed("landing") == {"makers_are_on_the_opposite_side"}
+
+
+def test_one_ad_with_its_side_inverted_is_tolerated(line: Line) -> None:
+    rewrite_one_offer(line, '{"price": "10.00", "tradeType": "BUY"}')
+
+    assert line.failed("landing") == set()
+
+
+@pytest.mark.parametrize("price", ["12.50", "7.90", "99.00"])
+def test_a_book_whose_price_moved_is_a_warning(line: Line, price: str) -> None:
+    rewrite(line, '"10.00"', f'"{price}"')
+
+    assert line.failed("landing") == {"prices_are_near_the_last"}
+
+
+@pytest.mark.parametrize("price", ["101.00", "0.90"])
+def test_a_book_whose_price_leapt_is_stopped(line: Line, price: str) -> None:
+    rewrite(line, '"10.00"', f'"{price}"')
+
+    assert line.failed("landing") == {"prices_are_near_the_last", "no_price_leaps_out_of_reach"}
+
+
+def test_prices_that_leap_together_are_stopped(line: Line) -> None:
+    rewrite(line, '"10.00"', '"40.00"', f"{NOW} and fiat_code <> 'ARS'")
+
+    assert line.failed("landing") == {"prices_are_near_the_last", "prices_do_not_leap_together"}
+
+
+def test_an_old_price_is_no_measure_for_a_new_one(line: Line) -> None:
+    rewrite(line, '"10.00"', '"10000.00"', NOW)
+    line.execute(
+        "update staging.snapshots set started_at = started_at - interval '3 days'"
+        " where run_id <> 'run-4'"
+    )
+
+    assert line.failed("landing") == set()
+
+
+def test_a_median_of_few_offers_is_no_measure(line: Line) -> None:
+    rewrite(line, '"10.00"', '"10000.00"', NOW)
+    line.execute(
+        "delete from marts.fact_offers where cast(substring(adv_no from '[0-9]+$') as integer) > 4"
+    )
+
+    assert line.failed("landing") == set()
+
+
+def test_loads_given_by_name_are_what_is_looked_at(line: Line) -> None:
+    line.execute("delete from staging.pages where run_id = 'run-2'")
+
+    assert line.failed("landing") == set()
+    assert "pages_are_as_many_as_the_snapshot_says" in line.failed(
+        "landing", load_ids=["load-2", "load-4"]
+    )
+    assert "landing_is_not_empty" in line.failed("landing", load_ids=[])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update staging._dlt_loads set status = 1 where load_id = 'load-4'",
+        "create schema ops; create table ops.quarantined_loads as select 'load-4' as load_id",
+    ],
+    ids=["unfinished", "quarantined"],
+)
+def test_only_accepted_loads_are_looked_at(line: Line, statement: str) -> None:
+    line.execute(statement)
+
+    assert "landing_is_not_empty" in line.failed("landing")
+
+
+def test_a_run_id_may_hold_what_sql_and_great_expectations_read_as_theirs(line: Line) -> None:
+    run_id = "x' :y {z} %s $v \\ --"
+    for table in ("pages", "snapshots"):
+        line.execute(f"update staging.{table} set run_id = %s where run_id = 'run-4'", run_id)
+
+    verdict = line.run("landing", run_id=run_id)
+
+    assert verdict.results[0].observed == str(len(BOOKS))
+    assert verdict.critical_failed == ()
+    assert verdict.docs is not None
+    assert verdict.docs.is_file()
