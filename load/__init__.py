@@ -1,0 +1,18 @@
+"""E and L: read the exchange's pages politely, land them verbatim, remember what was seen."""
+
+import os
+
+# dlt reads these when it is first imported, so they have to stand before that: no telemetry, a
+# quiet log, our own handling of signals, no traces and no loaded files kept, and parquet as a mere
+# envelope (it is read back a second later), written and read in groups of 32 rows.
+for _name, _value in {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "CRITICAL",
+    "RUNTIME__INTERCEPT_SIGNALS": "false",
+    "ENABLE_RUNTIME_TRACE": "false",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "DATA_WRITER__COMPRESSION": "none",
+    "DATA_WRITER__ROW_GROUP_SIZE": "32",
+    "DATA_WRITER__BUFFER_MAX_ITEMS": "32",
+}.items():
+    os.environ.setdefault(_name, _value)

@@ -1,0 +1,196 @@
+"""What has really landed: the state follows the warehouse, never the other way round.
+
+A row counts when its load is finished (`_dlt_loads`, status 0) and not in quarantine. A fingerprint
+in the state that does not agree with the latest such snapshot of its book, or whose pages are not
+all there, is forgotten: or else pages would be skipped for ever without a sound.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from load.state import Book, BookState, State, to_microseconds
+
+log = logging.getLogger(__name__)
+
+SCHEMA = "staging"
+_STATES_KEPT = 5
+
+_INDEXES: dict[str, LiteralString] = {
+    "pages_snapshot_id": "pages (snapshot_id)",
+    "pages_load_id": "pages (_dlt_load_id)",
+    "snapshots_started_at": "snapshots (started_at)",
+    "snapshots_load_id": "snapshots (_dlt_load_id)",
+    "snapshots_snapshot_id": "snapshots (snapshot_id)",
+    "snapshots_book": "snapshots (fiat_code, asset_code, side, started_at)",
+}
+
+_COUNTS: LiteralString = """
+    with counting_loads as (
+        select load_id from staging._dlt_loads where status = 0 {quarantine}
+    )
+"""
+_QUARANTINE: LiteralString = "and load_id not in (select load_id from ops.quarantined_loads)"
+
+_LATEST: LiteralString = """
+    select
+        book.fiat_code, book.asset_code, book.side, newest.started_at,
+        latest.snapshot_id, latest.fingerprint,
+        coalesce(latest.same_as_snapshot_id, latest.snapshot_id)
+    from unnest(%s::text[], %s::text[], %s::text[]) as book (fiat_code, asset_code, side)
+    cross join lateral (
+        select max(started_at) as started_at from staging.snapshots
+        where fiat_code = book.fiat_code and asset_code = book.asset_code and side = book.side
+    ) as newest
+    left join lateral (
+        select snapshot_id, fingerprint, same_as_snapshot_id from staging.snapshots
+        where
+            fiat_code = book.fiat_code and asset_code = book.asset_code and side = book.side
+            and _dlt_load_id in (select load_id from counting_loads)
+        order by started_at desc limit 1
+    ) as latest on true
+    where newest.started_at is not null
+"""
+
+_WHOLE: LiteralString = """
+    select snapshot.snapshot_id
+    from staging.snapshots as snapshot
+    where
+        snapshot.snapshot_id = any(%s) and snapshot.is_complete
+        and snapshot._dlt_load_id in (select load_id from counting_loads)
+        and snapshot.pages = (
+            select count(distinct page) from staging.pages
+            where
+                snapshot_id = snapshot.snapshot_id
+                and _dlt_load_id in (select load_id from counting_loads)
+        )
+"""
+
+
+def follow(state: State, connection: psycopg.Connection, books: Iterable[Book]) -> int:
+    """Make `state` agree with what counts in the warehouse; returns how many books it corrected.
+
+    `books` are those to be read: their newest reading is looked up also where the state knows
+    nothing, since the next one has to start later.
+    """
+    if not exist(connection, "snapshots", "pages", "_dlt_loads"):
+        for known in state.books.values():
+            known.forget_fingerprint()
+            known.landed = False
+        return len(state.books)
+    wanted = sorted({*books, *state.books})
+    counts = _counting_loads(connection)
+    latest = (
+        {
+            Book(*row[:3]): row[3:]
+            for row in connection.execute(
+                counts + sql.SQL(_LATEST), [list(column) for column in zip(*wanted, strict=True)]
+            )
+        }
+        if wanted
+        else {}
+    )
+    bases = [row[3] for row in latest.values() if row[1]]
+    whole = {row[0] for row in connection.execute(counts + sql.SQL(_WHOLE), [bases])}
+    corrected = 0
+    for book in wanted:
+        newest, snapshot_id, fingerprint, base = latest.get(book, (None, None, None, None))
+        known = state.books.get(book, BookState())
+        agrees = (
+            snapshot_id is not None
+            and snapshot_id == book.snapshot_id(known.read_us)
+            and known.landed
+            and (
+                not known.fingerprint
+                or (
+                    known.fingerprint == fingerprint
+                    and base == book.snapshot_id(known.base_us)
+                    and base in whole
+                )
+            )
+        )
+        if agrees or (newest is None and not known.read_us):
+            continue
+        corrected += 1
+        state.books[book] = known
+        known.forget_fingerprint()
+        known.reason, known.landed = "", snapshot_id == book.snapshot_id(known.read_us)
+        if newest is not None:
+            known.read_us = max(known.read_us, to_microseconds(newest))
+    if corrected:
+        log.warning("state corrected from the warehouse", extra={"books": corrected})
+    return corrected
+
+
+def follow_catalogue(state: State, connection: psycopg.Connection) -> None:
+    """Have what the exchange lists read again where its rows do not count in the warehouse."""
+    read: set[tuple[str, str | None]] = set()
+    if exist(connection, "catalogue_readings", "_dlt_loads"):
+        counts = _counting_loads(connection)
+        read = set(
+            connection.execute(
+                counts
+                + sql.SQL(
+                    """
+                    select kind, fiat_code from staging.catalogue_readings
+                    where is_complete and _dlt_load_id in (select load_id from counting_loads)
+                    group by kind, fiat_code
+                    """
+                )
+            )
+        )
+    catalogue = state.catalogue
+    if ("fiats", None) not in read:
+        catalogue.fiats_us = 0
+    for fiat, (_, sides) in catalogue.pairs.items():
+        if ("trading_pairs", fiat) not in read:
+            catalogue.pairs[fiat] = (0, sides)
+    for fiat in catalogue.methods:
+        if ("payment_methods", fiat) not in read:
+            catalogue.methods[fiat] = 0
+
+
+def tidy(connection: psycopg.Connection) -> None:
+    """Create our indexes where they are missing, and drop all but the newest dlt states.
+
+    dlt never reads but the newest state, and writes one with each load.
+    """
+    for name, columns in _INDEXES.items():
+        connection.execute(
+            sql.SQL("create index if not exists {} on staging.{}").format(
+                sql.Identifier(name), sql.SQL(columns)
+            )
+        )
+    connection.execute(
+        """
+        delete from staging._dlt_pipeline_state
+        where _dlt_load_id < (
+            select min(load_id) from (
+                select state._dlt_load_id as load_id
+                from staging._dlt_pipeline_state as state
+                inner join staging._dlt_loads as loads on loads.load_id = state._dlt_load_id
+                where loads.status = 0
+                order by state._dlt_load_id desc limit %s
+            ) as newest
+        )
+        """,
+        [_STATES_KEPT],
+    )
+
+
+def _counting_loads(connection: psycopg.Connection) -> sql.Composed:
+    quarantine = _QUARANTINE if _is_there(connection, "ops", "quarantined_loads") else ""
+    return sql.SQL(_COUNTS).format(quarantine=sql.SQL(quarantine))
+
+
+def exist(connection: psycopg.Connection, *tables: str) -> bool:
+    """Whether all of these tables stand in the staging schema."""
+    return all(_is_there(connection, SCHEMA, table) for table in tables)
+
+
+def _is_there(connection: psycopg.Connection, schema: str, table: str) -> bool:
+    row = connection.execute("select to_regclass(%s)", [f"{schema}.{table}"]).fetchone()
+    return row is not None and row[0] is not None

@@ -1,0 +1,188 @@
+"""The dlt pipeline: put a batch into the warehouse as one load, and mend what a crash left."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dlt
+import psycopg
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from load.landed import SCHEMA, tidy
+from load.source import SOURCE, Batch, binance_p2p
+from load.state import State
+from load.text import printable
+from warehouse.errors import UserError
+from warehouse.postgres import Warehouse
+
+log = logging.getLogger(__name__)
+
+_WORKERS = 4
+_PACKAGES_KEPT = 3
+
+
+class Refused(Exception):
+    """The warehouse took the connection and refused the batch, which is as if never extracted."""
+
+
+class Landing:
+    """The one pipeline, `binance_p2p`, with its folder under `home`."""
+
+    def __init__(self, home: Path, warehouse: Warehouse) -> None:
+        """Open the pipeline; a working folder that cannot be read is thrown away."""
+        self._folder = home / "dlt"
+        self._warehouse = warehouse
+        self.recreated: set[str] = set()
+        os.environ["DLT_DATA_DIR"] = str(self._folder)
+        try:
+            self._pipeline = self._open()
+        except Exception:
+            log.exception("dlt's working folder is broken and is dropped")
+            shutil.rmtree(self._working_folder, ignore_errors=True)
+            self._pipeline = self._open()
+
+    def recover(self) -> str:
+        """Bring folder and warehouse together again after whatever ended the last run.
+
+        What was extracted is finished rather than aborted: reading it again would give another
+        moment of the market. A file that had been committed just before a crash is then in the
+        table twice, in one load; the staging views take one row per natural key. What cannot be
+        finished is aborted, and if even that fails the folder is dropped: nothing may block the
+        next run.
+
+        Returns:
+            What happened to packages that were left: `nothing`, `finished`, `aborted`, `dropped`.
+
+        Raises:
+            UserError: the warehouse does not answer.
+        """
+        self._sweep()
+        self._sync()
+        self._create_missing_tables()
+        if not self._has_packages():
+            return "nothing"
+        try:
+            self._finish()
+            outcome = "finished"
+        except PipelineStepFailed as failure:
+            self._require_warehouse()
+            log.warning("packages left cannot be finished", extra={"why": _why(failure)})
+            outcome = self._abort()
+        self._sync()
+        self._create_missing_tables()
+        log.info("packages left by an earlier run", extra={"outcome": outcome})
+        return outcome
+
+    def state(self) -> State:
+        """What the loader remembers, as of the last load."""
+        kept: Any = self._pipeline.state.get("sources", {}).get(SOURCE, {})
+        return State.load(kept)
+
+    def land(self, batch: Batch, state: State) -> list[str]:
+        """Put `batch` and the `state` after it into the warehouse; returns the load's id.
+
+        Raises:
+            Refused: the warehouse refuses it. Nothing of it counts, nothing of it is left.
+            UserError: the warehouse does not answer. The load is finished by the next run.
+        """
+        try:
+            self._pipeline.extract(binance_p2p(batch, state.dump()), loader_file_format="parquet")
+            load_ids = self._finish()
+        except PipelineStepFailed as failure:
+            self._require_warehouse()
+            log.warning("batch refused", extra={"why": _why(failure)})
+            self._abort()
+            raise Refused(_why(failure)) from failure
+        self._sweep()
+        return load_ids
+
+    def tidy(self) -> None:
+        """Indexes, and old states away."""
+        with self._warehouse.connect(autocommit=True) as connection:
+            tidy(connection)
+
+    @property
+    def _working_folder(self) -> Path:
+        return self._folder / "pipelines" / SOURCE
+
+    def _open(self) -> dlt.Pipeline:
+        pipeline = dlt.pipeline(
+            SOURCE,
+            pipelines_dir=str(self._folder / "pipelines"),
+            destination=dlt.destinations.postgres(self._warehouse.url, create_indexes=False),
+            dataset_name=SCHEMA,
+        )
+        pipeline.activate()
+        return pipeline
+
+    def _has_packages(self) -> bool:
+        return bool(
+            self._pipeline.list_extracted_load_packages()
+            or self._pipeline.list_normalized_load_packages()
+        )
+
+    def _finish(self) -> list[str]:
+        load_ids = []
+        if self._pipeline.list_extracted_load_packages():
+            self._pipeline.normalize()
+        while self._pipeline.list_normalized_load_packages():
+            load_ids += self._pipeline.load(workers=_WORKERS).loads_ids
+        return load_ids
+
+    def _abort(self) -> str:
+        try:
+            self._pipeline.abort_packages()
+            if not self._has_packages():
+                return "aborted"
+        except Exception:
+            log.exception("packages cannot be aborted: dlt's working folder is dropped")
+        self._pipeline = self._pipeline.drop()
+        self._sync()
+        return "dropped"
+
+    def _sync(self) -> None:
+        """Take the state from the warehouse where the folder is lost or older."""
+        try:
+            self._pipeline.sync_destination()
+        except PipelineStepFailed as failure:
+            self._require_warehouse()
+            raise UserError(
+                f"DATABASE_URL: the tables of dlt in the schema {SCHEMA} cannot be read: "
+                f"{_why(failure)}"
+            ) from failure
+
+    def _create_missing_tables(self) -> None:
+        """Create what was dropped: dlt would believe `_dlt_version` that it is there."""
+        if not self._pipeline.default_schema_name:
+            return
+        with self._pipeline.destination_client() as client:
+            client.initialize_storage()
+            self.recreated |= set(client.update_stored_schema(force=True) or ())
+
+    def _sweep(self) -> None:
+        """Remove what nobody would: folders of killed extractions, old packages."""
+        for folder in (self._working_folder / "normalize").glob("*"):
+            if folder.is_dir() and folder.name != "extracted":
+                shutil.rmtree(folder, ignore_errors=True)
+        loaded = sorted((self._working_folder / "load" / "loaded").glob("*"))
+        for folder in loaded[:-_PACKAGES_KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _require_warehouse(self) -> None:
+        try:
+            with self._warehouse.connect() as connection:
+                connection.execute("select 1")
+        except psycopg.Error as error:
+            raise UserError(
+                "DATABASE_URL: the warehouse stopped answering in the middle of a load; "
+                "the next run goes on from there."
+            ) from error
+
+
+def _why(failure: PipelineStepFailed) -> str:
+    root: BaseException = failure
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return printable(f"{type(root).__name__}: {root}", 300)

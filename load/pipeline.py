@@ -1,0 +1,374 @@
+"""One cycle of the loader: recover, plan, read in batches, land each, report."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from load import catalogue, plan
+from load.catalogue import CatalogueReading
+from load.exchange import Exchange, Unreachable, utc_now
+from load.landed import follow, follow_catalogue
+from load.landing import Landing, Refused
+from load.pacing import Pacer, Stopped
+from load.reading import Reading, read_book, remember
+from load.report import CycleReport, Progress
+from load.source import Batch
+from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
+from load.text import printable
+from warehouse.errors import UserError
+from warehouse.postgres import Warehouse, single_writer
+from warehouse.settings import Settings
+
+__all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 4
+BATCH_BOOKS, BATCH_PAGES, BATCH_BYTES = 48, 250, 32_000_000
+SHORTEST_CYCLE_SECONDS = 300.0
+MOST_NEW_FIELDS = 1_000
+NOT_LANDABLE = "refused_by_warehouse"
+
+
+class ExchangeOutOfReach(UserError):
+    """Nothing that the exchange answered could be read: there is no cycle to speak of."""
+
+
+def run_cycle(
+    settings: Settings,
+    warehouse: Warehouse,
+    run_id: str,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    pacer: Pacer | None = None,
+) -> CycleReport:
+    """Read what is due of the market into `staging`, and say how that went.
+
+    A book that fails is an incomplete snapshot with a reason. `stop` ends the cycle cleanly: what
+    was read completely lands, the rest is left for the next cycle. `pacer` is for tests and for
+    processes that run many cycles.
+
+    Raises:
+        ExchangeOutOfReach: nothing at all could be read.
+        UserError: another loader runs, the warehouse does not answer, or a limit names nothing.
+    """
+    with single_writer(warehouse, "load"):
+        cycle = _Cycle(
+            settings,
+            warehouse,
+            run_id,
+            clock,
+            stop or threading.Event(),
+            on_progress or (lambda _: None),
+            pacer or Pacer(settings.requests_per_second),
+        )
+        return cycle.run()
+
+
+class _Cycle:
+    def __init__(
+        self,
+        settings: Settings,
+        warehouse: Warehouse,
+        run_id: str,
+        clock: Callable[[], datetime],
+        stop: threading.Event,
+        on_progress: Callable[[Progress], None],
+        pacer: Pacer,
+    ) -> None:
+        self.settings, self.warehouse, self.run_id = settings, warehouse, run_id
+        self.clock, self.stop, self.on_progress, self.pacer = clock, stop, on_progress, pacer
+        self.report = CycleReport(run_id, clock())
+        self.counted, self.opened = replace(pacer.counts), pacer.breaker.opened
+        self.state = State()
+        key = settings.binance_api_key
+        self.exchange = Exchange(
+            settings.api_url,
+            pacer,
+            api_key=key.get_secret_value() if key else None,
+            clock=clock,
+        )
+        self.interval_seconds = settings.extraction_interval * 60
+
+    def run(self) -> CycleReport:
+        with self._step("recover"):
+            self.landing = Landing(self.settings.home, self.warehouse)
+            self.report.recovered = self.landing.recover()
+            self.state = self.landing.state()
+            with self.warehouse.connect(autocommit=True) as connection:
+                follow_catalogue(self.state, connection)
+        self.pacer.deadline = self.pacer.time.now() + max(
+            self.interval_seconds, SHORTEST_CYCLE_SECONDS
+        )
+        self._open_cycle()
+        workers = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
+        try:
+            with self._step("catalogue"):
+                self._read_catalogue(workers)
+            books = self._plan()
+            with self._step("read"):
+                self._read_books(workers, books)
+        except Unreachable as failure:
+            raise ExchangeOutOfReach(
+                f"P2P_API_URL={printable(self.settings.api_url)} is out of reach "
+                f"({failure.reason}): check the address and the network, "
+                "or see `make demo`, which needs neither."
+            ) from failure
+        finally:
+            self.pacer.close()
+            workers.shutdown(cancel_futures=True)
+            self.exchange.close()
+        self._finish()
+        return self.report
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.report.seconds[name] = self.report.seconds.get(name, 0.0) + spent
+
+    def _open_cycle(self) -> None:
+        """Go on with an interrupted cycle that is younger than the interval, or begin one."""
+        limits = f"{','.join(self.settings.fiats)}|{','.join(self.settings.assets)}"
+        now, last = self.clock(), self.state.cycle
+        age = (now - from_microseconds(last.started_us)).total_seconds()
+        if last.is_open and last.limits == limits and 0 <= age < self.interval_seconds:
+            self.report.resumed = True
+        else:
+            self.state.cycle = CycleState(self.run_id, to_microseconds(now), limits, True)
+
+    def _read_catalogue(self, workers: ThreadPoolExecutor) -> None:
+        known, readings = self.state.catalogue, list[CatalogueReading]()
+        try:
+            if catalogue.is_stale(known.fiats_us, self.clock()):
+                self._tell("which fiats are listed")
+                readings.append(catalogue.read_fiats(self.exchange, self.clock, self.stop))
+                catalogue.remember(known, readings[0])
+            listed = known.fiats or list(self.settings.fiats)
+            wanted, stale = catalogue.wanted_fiats(listed, known, self.settings.fiats, self.clock())
+            if listed and not wanted:
+                raise UserError(
+                    f"P2P_FIATS={','.join(self.settings.fiats)}: the exchange lists none of these."
+                )
+            futures = [
+                workers.submit(
+                    catalogue.read_fiat, self.exchange, fiat, known, self.clock, self.stop
+                )
+                for fiat in stale
+            ]
+            for done, future in enumerate(futures, 1):
+                readings += future.result()
+                self._tell(f"catalogue: {done} of {len(futures)} fiats")
+        except Stopped:
+            self.report.stopped = self.stop.is_set()
+        except Unreachable as failure:
+            # The books that are known may still be had; if not, the first of them will tell.
+            if not known.books(self.settings.fiats, self.settings.assets):
+                raise
+            readings.append(CatalogueReading("fiats", None, self.clock(), reason=failure.reason))
+        if readings:
+            self._land(Batch(self.run_id, catalogue=readings))
+
+    def _plan(self) -> deque[Book]:
+        listed = self.state.catalogue.books(self.settings.fiats, self.settings.assets)
+        with self.warehouse.connect(autocommit=True) as connection:
+            self.report.books_corrected = follow(self.state, connection, listed)
+        begun = self.state.cycle.started_us
+        due = [book for book in listed if not self._was_read_since(book, begun)]
+        if self.report.resumed and not due:
+            self.report.resumed = False
+            self.state.cycle.started_us = to_microseconds(self.clock())
+            due = listed
+        now = self.clock()
+        chosen = plan.due_books(
+            due if self.report.resumed else listed,
+            self.state.books,
+            plan.budget(self.settings.requests_per_second, self.settings.extraction_interval),
+            now,
+            self.interval_seconds,
+        )
+        self.report.books_listed = len(listed)
+        self.report.books_planned = len(chosen.books)
+        log.info(
+            "cycle planned",
+            extra={
+                "run_id": self.run_id,
+                "resumed": self.report.resumed,
+                "books": len(chosen.books),
+                "left_out": chosen.left_out,
+                "requests": chosen.requests,
+            },
+        )
+        return deque(chosen.books)
+
+    def _was_read_since(self, book: Book, begun_us: int) -> bool:
+        known = self.state.books.get(book)
+        return known is not None and known.landed and known.read_us >= begun_us
+
+    def _read_books(self, workers: ThreadPoolExecutor, books: deque[Book]) -> None:
+        """Read with `IN_FLIGHT` books under way; land whenever a batch is full.
+
+        While a batch lands, the books under way are read on, but none is begun: so memory holds
+        one batch and a few books, however slow the warehouse is.
+        """
+        in_flight: set[Future[Reading | None]] = set()
+        batch = Batch(self.run_id)
+        while books or in_flight:
+            while books and len(in_flight) < IN_FLIGHT:
+                in_flight.add(workers.submit(self._read, books.popleft()))
+            done, in_flight = wait(in_flight, return_when=FIRST_COMPLETED)
+            for future in done:
+                reading = future.result()
+                if reading is None:
+                    self.report.books_cut_short += 1
+                else:
+                    batch.readings.append(reading)
+                    self._tell(reading.book.name, batch)
+            if books and self._is_over():
+                self.report.books_cut_short += len(books)
+                books.clear()
+            if _is_full(batch):
+                self._close_cycle(bool(books or in_flight))
+                self._land(batch)
+                batch = Batch(self.run_id)
+        self.report.stopped |= self.stop.is_set() and self.report.books_cut_short > 0
+        self._close_cycle(False)
+        if batch.readings:
+            self._land(batch)
+
+    def _is_over(self) -> bool:
+        return self.stop.is_set() or self.pacer.time.now() > self.pacer.deadline
+
+    def _read(self, book: Book) -> Reading | None:
+        """In a worker: one book, or None when there was no time left for it."""
+        known = self.state.books.get(book, BookState())
+        try:
+            reading = read_book(self.exchange, book, known, self.clock, self.stop)
+        except Stopped:
+            return None
+        if reading.reason:
+            log.warning(
+                "book incomplete",
+                extra={"snapshot_id": reading.snapshot_id, "reason": reading.reason},
+            )
+        return reading
+
+    def _close_cycle(self, more_to_come: bool) -> None:
+        self.state.cycle.is_open = more_to_come or self.report.books_cut_short > 0
+
+    def _land(self, batch: Batch) -> None:
+        """Land `batch`; if the warehouse refuses it, land it in halves, down to the culprit.
+
+        One reading that cannot land is landed as an incomplete one without its pages, so that it
+        costs nobody else's.
+        """
+        before = self.state.dump()
+        self._remember(batch)
+        try:
+            with self._step("land"):
+                load_ids = self.landing.land(batch, self.state)
+        except Refused:
+            self.state = State.load(before)
+            parts = batch.halves()
+            if not parts:
+                if not batch.refuse(NOT_LANDABLE):
+                    raise
+                parts = [batch]
+            for part in parts:
+                self._land(part)
+            return
+        self.report.load_ids += load_ids
+        for reading in batch.readings:
+            self.report.add(reading)
+        for entry in batch.catalogue:
+            self.report.catalogue_readings += 1
+            self.report.catalogue_incomplete += entry.reason is not None
+            self.report.dropped_codes += entry.dropped
+        self.report.new_fields += [row["path"] for row in batch.new_fields]
+        log.info(
+            "batch landed",
+            extra={
+                "run_id": self.run_id,
+                "load_ids": load_ids,
+                "books": len(batch.readings),
+                "pages": batch.pages,
+            },
+        )
+
+    def _remember(self, batch: Batch) -> None:
+        batch.new_fields = []
+        for reading in batch.readings:
+            remember(self.state.of(reading.book), reading)
+            for path, kind in reading.new_fields.items():
+                if path in self.state.fields or len(self.state.fields) >= MOST_NEW_FIELDS:
+                    continue
+                self.state.fields.add(path)
+                batch.new_fields.append(
+                    {
+                        "run_id": self.run_id,
+                        "snapshot_id": reading.snapshot_id,
+                        "seen_at": reading.started_at,
+                        "path": path,
+                        "json_type": kind,
+                    }
+                )
+                log.warning("new field", extra={"path": printable(path), "json_type": kind})
+        for entry in batch.catalogue:
+            catalogue.remember(self.state.catalogue, entry)
+
+    def _finish(self) -> None:
+        report, counts = self.report, self.pacer.counts
+        if report.load_ids:
+            self.landing.tidy()
+        report.finished_at = self.clock()
+        before = self.counted
+        report.attempts = counts.attempts - before.attempts
+        report.retries = counts.retries - before.retries
+        report.throttled = counts.throttled - before.throttled
+        report.blocked_seconds = counts.blocked_seconds - before.blocked_seconds
+        report.breaker_opened = self.pacer.breaker.opened - self.opened
+        report.breaker_state = self.pacer.breaker.state
+        report.bytes_read = self.exchange.bytes_read
+        log.info(
+            "cycle ended",
+            extra={
+                "run_id": self.run_id,
+                "stopped": report.stopped,
+                "books": report.books_read,
+                "complete": report.books_complete,
+                "unchanged": report.books_unchanged,
+                "pages": report.pages,
+                "attempts": report.attempts,
+            },
+        )
+
+    def _tell(self, message: str, batch: Batch | None = None) -> None:
+        waiting = batch.readings if batch else []
+        self.on_progress(
+            Progress(
+                self.report.books_read + len(waiting),
+                self.report.books_planned,
+                self.report.pages + sum(reading.pages_read for reading in waiting),
+                self.report.offers + sum(reading.offers_distinct for reading in waiting),
+                message,
+            )
+        )
+
+
+def _is_full(batch: Batch) -> bool:
+    return (
+        len(batch.readings) >= BATCH_BOOKS
+        or batch.pages >= BATCH_PAGES
+        or batch.bytes >= BATCH_BYTES
+    )

@@ -1,0 +1,243 @@
+"""One reading of one book: page by page to its end, and how far the result can be trusted.
+
+Complete means that every page from the first to the end was read and understood, and that at least
+as many offers were met as the smallest total that the pages announced: a book that shrinks while it
+is read is whole, one that lost an offer over a page edge is not.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+
+from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
+from load.offers import digest, fingerprint, new_fields, offer_number
+from load.state import Book, BookState, from_microseconds, to_microseconds
+
+MOST_PAGES = 500
+MOST_BYTES = 64_000_000
+ASKED_AGAIN = 2
+"""How often an empty page is asked again where something else was expected."""
+SUDDENLY_EMPTY = "suddenly_empty"
+_FEW_OFFERS = 2  # a book of so few may well be empty a moment later
+_MOST_NEW_FIELDS = 100
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as it lands."""
+
+    number: int
+    requested_at: datetime
+    received_at: datetime
+    announced_total: int | None
+    offers: int
+    cleaned: int
+    sha256: str
+    body: bytes
+
+
+@dataclass
+class Reading:
+    """One row of `staging.snapshots` and the pages that go with it."""
+
+    book: Book
+    started_us: int
+    finished_at: datetime
+    pages: list[Page] = field(default_factory=list)
+    pages_read: int = 0
+    announced_total: int | None = None
+    offers_seen: int = 0
+    offers_distinct: int = 0
+    offers_unnumbered: int = 0
+    requests: int = 0
+    cleaned: int = 0
+    reason: str | None = None
+    fingerprint: str | None = None
+    same_as: str | None = None
+    new_fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def snapshot_id(self) -> str:
+        """Unique: no two readings of a book start at one time."""
+        return self.book.snapshot_id(self.started_us)
+
+    @property
+    def started_at(self) -> datetime:
+        """When the reading began."""
+        return from_microseconds(self.started_us)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole book was read."""
+        return self.reason is None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it says what the reading before it said."""
+        return self.same_as is not None
+
+    @property
+    def duplicates(self) -> int:
+        """Offers met more than once."""
+        return self.offers_seen - self.offers_distinct - self.offers_unnumbered
+
+    def refuse(self, reason: str) -> None:
+        """Keep the row and let the pages go: they cannot land."""
+        self.pages, self.reason, self.fingerprint, self.same_as = [], reason, None, None
+
+
+class _Tally:
+    """What the pages of one reading add up to."""
+
+    def __init__(self) -> None:
+        self.digests: list[tuple[str, bytes]] = []
+        self.numbers: set[str] = set()
+        self.unnumbered = 0
+        self.smallest_total: int | None = None
+        self.bytes = 0
+
+    def add(self, answer: Answer, fields: dict[str, str]) -> None:
+        said = [(offer_number(item), digest(item)) for item in answer.data]
+        for number, _ in said:
+            if number is None:
+                self.unnumbered += 1
+            else:
+                self.numbers.add(number)
+        self.digests += [(number or "", content) for number, content in said]
+        for item in answer.data:
+            for path, kind in new_fields(item):
+                if len(fields) < _MOST_NEW_FIELDS:
+                    fields.setdefault(path, kind)
+        if answer.total is not None:
+            smallest = self.smallest_total
+            self.smallest_total = answer.total if smallest is None else min(smallest, answer.total)
+        self.bytes += len(answer.body)
+
+    @property
+    def is_short(self) -> bool:
+        met = len(self.numbers) + self.unnumbered
+        return self.smallest_total is not None and met < self.smallest_total
+
+
+def read_book(
+    exchange: Exchange,
+    book: Book,
+    known: BookState,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+) -> Reading:
+    """Read `book` to its end, or to the first page that cannot be had.
+
+    Raises:
+        Unreachable: the exchange has not answered anything in this cycle.
+        Stopped: the cycle stops; a book that was cut short counts as not read.
+    """
+    # Strictly later than the reading before, also when the clock was set back.
+    started_us = max(to_microseconds(clock()), known.read_us + 1_000)
+    reading = Reading(book, started_us, from_microseconds(started_us))
+    tally = _Tally()
+    try:
+        reading.reason = _read_pages(exchange, reading, tally, known, stop)
+    except Unreachable:
+        raise
+    except CallFailed as failure:
+        reading.requests += failure.attempts
+        reading.reason = failure.reason
+    except orjson.JSONEncodeError:
+        reading.reason = "too_deep"
+    reading.finished_at = max(clock(), reading.started_at)
+    reading.pages_read = len(reading.pages)
+    reading.offers_distinct, reading.offers_unnumbered = len(tally.numbers), tally.unnumbered
+    if reading.reason is None:
+        _judge(reading, tally, known)
+    return reading
+
+
+def remember(known: BookState, reading: Reading) -> None:
+    """What the next reading of the book has to know of this one, once it lands."""
+    if reading.is_complete:
+        if known.fingerprint:
+            if known.compared >= 64:  # habits change: what is old counts half
+                known.compared, known.changed = known.compared // 2, known.changed // 2
+                known.observed_seconds /= 2
+            known.compared += 1
+            known.changed += not reading.is_unchanged
+            known.observed_seconds += (reading.started_us - known.read_us) / 1e6
+        met = reading.offers_distinct + reading.offers_unnumbered
+        known.empties = 0 if met else known.empties + 1
+        known.offers, known.pages = met, reading.pages_read
+        if not reading.is_unchanged:
+            known.base_us = reading.started_us
+        known.fingerprint = reading.fingerprint or ""
+    else:
+        known.forget_fingerprint()
+        known.pages = max(known.pages, reading.pages_read)
+    known.read_us, known.landed = reading.started_us, True
+    known.reason = reading.reason or ""
+
+
+def _read_pages(
+    exchange: Exchange, reading: Reading, tally: _Tally, known: BookState, stop: threading.Event
+) -> str | None:
+    """Read on until the end; returns why that is not the book's end, if it is not."""
+    for number in range(1, MOST_PAGES + 1):
+        answer = _ask(exchange, reading, number, known, stop)
+        tally.add(answer, reading.new_fields)
+        items = len(answer.data)
+        reading.pages.append(_page(number, answer))
+        reading.offers_seen += items
+        reading.cleaned += answer.cleaned
+        reading.announced_total = answer.total
+        if items < ROWS or (answer.total is not None and number * ROWS >= answer.total):
+            return None
+        if tally.bytes > MOST_BYTES:
+            return "too_large"
+    return "too_many_pages"
+
+
+def _ask(
+    exchange: Exchange, reading: Reading, number: int, known: BookState, stop: threading.Event
+) -> Answer:
+    """One page; an empty one is asked again where the total, or the past, promised more."""
+    for again in range(ASKED_AGAIN + 1):
+        answer = exchange.search(*reading.book, number, stop)
+        reading.requests += answer.attempts
+        announced = answer.total or 0
+        promised = announced > (number - 1) * ROWS or (number == 1 and _was_larger(known))
+        if answer.data or not promised or again == ASKED_AGAIN:
+            break
+        exchange.pacer.back_off(again + 1, stop)
+    return answer
+
+
+def _was_larger(known: BookState) -> bool:
+    return known.offers > _FEW_OFFERS and known.reason != SUDDENLY_EMPTY
+
+
+def _judge(reading: Reading, tally: _Tally, known: BookState) -> None:
+    if tally.is_short:
+        reading.reason = "short_of_announced"
+    elif not reading.offers_seen and _was_larger(known):
+        reading.reason = SUDDENLY_EMPTY
+    else:
+        reading.fingerprint = fingerprint(tally.digests)
+        if known.fingerprint == reading.fingerprint:
+            reading.same_as = reading.book.snapshot_id(known.base_us)
+            reading.pages = []
+
+
+def _page(number: int, answer: Answer) -> Page:
+    return Page(
+        number,
+        answer.requested_at,
+        answer.received_at,
+        answer.total,
+        len(answer.data),
+        answer.cleaned,
+        sha256(answer.body).hexdigest(),
+        answer.body,
+    )

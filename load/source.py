@@ -1,0 +1,268 @@
+"""The dlt source: what a batch of readings is as rows, in Arrow tables.
+
+Every column is spelled out, so that a table has its shape whether or not a batch has rows for it,
+and so that dlt need not look into the data. They carry `_dlt_load_id` from the start, which leaves
+nothing for dlt's normalize step to rewrite.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dlt
+import pyarrow as pa  # type: ignore[import-untyped]
+from dlt.extract import DltResource
+
+from load.catalogue import CatalogueReading
+from load.reading import Reading
+
+SOURCE = "binance_p2p"
+ROWS_AT_A_TIME = 32
+"""Rows a table, a parquet row group and a read of ADBC hold: some 2 MB of pages."""
+
+_TIME = pa.timestamp("us", tz="UTC")
+_TEXT, _COUNT, _BOOL = pa.string(), pa.int64(), pa.bool_()
+_BOOK = {"fiat_code": _TEXT, "asset_code": _TEXT, "side": _TEXT}
+
+TABLES: Mapping[str, pa.Schema] = {
+    name: pa.schema({**columns, "_dlt_load_id": _TEXT})
+    for name, columns in {
+        "pages": {
+            "snapshot_id": _TEXT,
+            "page": _COUNT,
+            "run_id": _TEXT,
+            **_BOOK,
+            "requested_at": _TIME,
+            "received_at": _TIME,
+            "announced_total": _COUNT,
+            "offers": _COUNT,
+            "cleaned_characters": _COUNT,
+            "body_sha256": _TEXT,
+            "body": _TEXT,
+        },
+        "snapshots": {
+            "snapshot_id": _TEXT,
+            "run_id": _TEXT,
+            **_BOOK,
+            "started_at": _TIME,
+            "finished_at": _TIME,
+            "announced_total": _COUNT,
+            "offers_seen": _COUNT,
+            "offers_distinct": _COUNT,
+            "offers_unnumbered": _COUNT,
+            "duplicates": _COUNT,
+            "pages": _COUNT,
+            "requests": _COUNT,
+            "cleaned_characters": _COUNT,
+            "is_complete": _BOOL,
+            "is_unchanged": _BOOL,
+            "incomplete_reason": _TEXT,
+            "fingerprint": _TEXT,
+            "same_as_snapshot_id": _TEXT,
+        },
+        "catalogue_readings": {
+            "reading_id": _TEXT,
+            "run_id": _TEXT,
+            "kind": _TEXT,
+            "fiat_code": _TEXT,
+            "read_at": _TIME,
+            "items": _COUNT,
+            "is_complete": _BOOL,
+            "incomplete_reason": _TEXT,
+        },
+        "fiats": {
+            "reading_id": _TEXT,
+            "read_at": _TIME,
+            "fiat_code": _TEXT,
+            "symbol": _TEXT,
+            "scale": _COUNT,
+            "country_code": _TEXT,
+        },
+        "trading_pairs": {"reading_id": _TEXT, "read_at": _TIME, **_BOOK},
+        "payment_methods": {
+            "reading_id": _TEXT,
+            "read_at": _TIME,
+            "fiat_code": _TEXT,
+            "identifier": _TEXT,
+            "name": _TEXT,
+            "short_name": _TEXT,
+        },
+        "new_fields": {
+            "run_id": _TEXT,
+            "snapshot_id": _TEXT,
+            "seen_at": _TIME,
+            "path": _TEXT,
+            "json_type": _TEXT,
+        },
+    }.items()
+}
+
+
+@dataclass
+class Batch:
+    """What is landed together, in one load: some dozens of readings, or a catalogue."""
+
+    run_id: str
+    readings: list[Reading] = field(default_factory=list)
+    catalogue: list[CatalogueReading] = field(default_factory=list)
+    new_fields: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def pages(self) -> int:
+        """Pages that will land."""
+        return sum(len(reading.pages) for reading in self.readings)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the bodies that will land."""
+        return sum(len(page.body) for reading in self.readings for page in reading.pages)
+
+    def halves(self) -> list["Batch"]:
+        """Two batches of half its entries each; none when there is only one entry."""
+        entries: list[Reading | CatalogueReading] = [*self.readings, *self.catalogue]
+        if len(entries) < 2:
+            return []
+        middle = len(entries) // 2
+        return [
+            Batch(
+                self.run_id,
+                [entry for entry in half if isinstance(entry, Reading)],
+                [entry for entry in half if isinstance(entry, CatalogueReading)],
+            )
+            for half in (entries[:middle], entries[middle:])
+        ]
+
+    def refuse(self, reason: str) -> bool:
+        """Empty its entries and give them `reason`; False if that was done before."""
+        entries: list[Reading | CatalogueReading] = [*self.readings, *self.catalogue]
+        if all(entry.reason == reason for entry in entries):
+            return False
+        for entry in entries:
+            entry.refuse(reason)
+        return True
+
+
+@dlt.source(name=SOURCE)
+def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
+    """The rows of one batch, and what is to be remembered when they have landed."""
+    rows = {
+        "pages": _pages(batch),
+        "snapshots": _snapshots(batch),
+        "catalogue_readings": _catalogue_readings(batch),
+        "fiats": _entries(batch, "fiats"),
+        "trading_pairs": _entries(batch, "trading_pairs"),
+        "payment_methods": _entries(batch, "payment_methods"),
+        "new_fields": batch.new_fields,
+    }
+    resources = [_resource(name, table_rows) for name, table_rows in rows.items()]
+    return [*resources, _memory(state)]
+
+
+def _resource(name: str, rows: list[dict[str, Any]]) -> DltResource:
+    """One table, a few rows at a time."""
+
+    def extract() -> Iterator[pa.Table]:
+        load_id = dlt.current.load_package_state()["load_id"]
+        if not rows and name not in dlt.current.source_schema().tables:
+            yield TABLES[name].empty_table()  # the views stand on it from the first load on
+        for first in range(0, len(rows), ROWS_AT_A_TIME):
+            some = rows[first : first + ROWS_AT_A_TIME]
+            yield pa.Table.from_pylist(
+                [{**row, "_dlt_load_id": load_id} for row in some], TABLES[name]
+            )
+
+    hints: Any = {"body": {"data_type": "json"}} if name == "pages" else None
+    return dlt.resource(
+        extract, name=name, write_disposition="append", columns=hints, file_format="parquet"
+    )
+
+
+def _memory(state: Mapping[str, Any]) -> DltResource:
+    """No rows: it leaves the loader's memory in dlt's state, which travels in the same load."""
+
+    def remember() -> Iterator[None]:
+        kept = dlt.current.source_state()
+        kept.clear()
+        kept.update(state)
+        yield from ()
+
+    return dlt.resource(remember, name="memory", selected=True)
+
+
+def _pages(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "snapshot_id": reading.snapshot_id,
+            "page": page.number,
+            "run_id": batch.run_id,
+            **_book(reading),
+            "requested_at": page.requested_at,
+            "received_at": page.received_at,
+            "announced_total": page.announced_total,
+            "offers": page.offers,
+            "cleaned_characters": page.cleaned,
+            "body_sha256": page.sha256,
+            "body": page.body,
+        }
+        for reading in batch.readings
+        for page in reading.pages
+    ]
+
+
+def _snapshots(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "snapshot_id": reading.snapshot_id,
+            "run_id": batch.run_id,
+            **_book(reading),
+            "started_at": reading.started_at,
+            "finished_at": reading.finished_at,
+            "announced_total": reading.announced_total,
+            "offers_seen": reading.offers_seen,
+            "offers_distinct": reading.offers_distinct,
+            "offers_unnumbered": reading.offers_unnumbered,
+            "duplicates": reading.duplicates,
+            "pages": reading.pages_read,
+            "requests": reading.requests,
+            "cleaned_characters": reading.cleaned,
+            "is_complete": reading.is_complete,
+            "is_unchanged": reading.is_unchanged,
+            "incomplete_reason": reading.reason,
+            "fingerprint": reading.fingerprint,
+            "same_as_snapshot_id": reading.same_as,
+        }
+        for reading in batch.readings
+    ]
+
+
+def _catalogue_readings(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "reading_id": reading.reading_id,
+            "run_id": batch.run_id,
+            "kind": reading.kind,
+            "fiat_code": reading.fiat,
+            "read_at": reading.read_at,
+            "items": len(reading.rows),
+            "is_complete": reading.reason is None,
+            "incomplete_reason": reading.reason,
+        }
+        for reading in batch.catalogue
+    ]
+
+
+def _entries(batch: Batch, kind: str) -> list[dict[str, Any]]:
+    return [
+        {"reading_id": reading.reading_id, "read_at": reading.read_at, **row}
+        for reading in batch.catalogue
+        if reading.kind == kind
+        for row in reading.rows
+    ]
+
+
+def _book(reading: Reading) -> dict[str, str]:
+    return {
+        "fiat_code": reading.book.fiat,
+        "asset_code": reading.book.asset,
+        "side": reading.book.side,
+    }
