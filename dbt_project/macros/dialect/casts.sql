@@ -1,0 +1,33 @@
+{#-
+    Casts of an attacker's text: what does not look like the type becomes null and never an error, for
+    one hostile offer must not keep the others from the facts. Lengths are bounded, since '1e400' and a
+    number of 10,000 digits are numbers to PostgreSQL.
+-#}
+
+{#- Returns a plain decimal (at most 30 digits before and 18 after the point) as numeric, else null. -#}
+{% macro to_decimal(text) -%}
+    {{ return(adapter.dispatch('to_decimal', 'p2p')(text)) }}
+{%- endmacro %}
+
+{% macro default__to_decimal(text) -%}
+    case when {{ text }} ~ '^-?[0-9]{1,30}([.][0-9]{1,18})?$' then {{ text }}::numeric end
+{%- endmacro %}
+
+{#- Returns a whole number of at most 9 digits as integer, else null. -#}
+{% macro to_integer(text) -%}
+    {{ return(adapter.dispatch('to_integer', 'p2p')(text)) }}
+{%- endmacro %}
+
+{% macro default__to_integer(text) -%}
+    case when {{ text }} ~ '^-?[0-9]{1,9}$' then {{ text }}::integer end
+{%- endmacro %}
+
+{#- Returns true and 1 as true, false and 0 as false, else null. -#}
+{% macro to_boolean(text) -%}
+    case lower({{ text }})
+        when 'true' then true
+        when '1' then true
+        when 'false' then false
+        when '0' then false
+    end
+{%- endmacro %}

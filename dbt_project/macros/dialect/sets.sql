@@ -1,0 +1,47 @@
+{#-
+    Returns a condition: `column` is among what `query` gives. On PostgreSQL an array, since a condition
+    with an array is pushed down into views and met by an index, and one with a sub-query is not.
+-#}
+{% macro is_among(column, query) -%}
+    {{ return(adapter.dispatch('is_among', 'p2p')(column, query)) }}
+{%- endmacro %}
+
+{% macro default__is_among(column, query) -%}
+    {{ column }} = any(array({{ query }}))
+{%- endmacro %}
+
+{#- Returns a key: 32 hexadecimal digits over columns, none of which a null can make equal to another row's. -#}
+{% macro surrogate_key(columns) -%}
+    md5(
+        {%- for column in columns %}
+            coalesce(({{ column }})::text, '~') {{ "|| '|' ||" if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- Returns the distinct values of two text arrays, in order. -#}
+{% macro union_of_arrays(arrays) -%}
+    {{ return(adapter.dispatch('union_of_arrays', 'p2p')(arrays)) }}
+{%- endmacro %}
+
+{% macro default__union_of_arrays(arrays) -%}
+    array(select distinct member from unnest({{ arrays | join(' || ') }}) as members (member) order by member)
+{%- endmacro %}
+
+{#- Returns a lateral join that gives one row per member of a text array: `value`. -#}
+{% macro unnest_array(array, name) -%}
+    {{ return(adapter.dispatch('unnest_array', 'p2p')(array, name)) }}
+{%- endmacro %}
+
+{% macro default__unnest_array(array, name) -%}
+    cross join lateral unnest({{ array }}) as {{ name }} (value)
+{%- endmacro %}
+
+{#- Returns an aggregate: the distinct values of a text column that are not null, in order, as an array. -#}
+{% macro distinct_values(column) -%}
+    {{ return(adapter.dispatch('distinct_values', 'p2p')(column)) }}
+{%- endmacro %}
+
+{% macro default__distinct_values(column) -%}
+    coalesce(array_agg(distinct {{ column }} order by {{ column }}) filter (where {{ column }} is not null), '{}')
+{%- endmacro %}

@@ -1,0 +1,87 @@
+{#-
+    Which loads a model has taken in: the watermark is a set of load ids, never a time, so that late,
+    replayed and clock-shifted loads are met like any other.
+
+    `ops.admitted_loads`    loads that the transform may read: finished, and not quarantined by a check
+    `ops.transformed_loads` model x load: what each incremental model has taken in
+
+    A model claims its loads in a pre-hook, inside the transaction that writes its rows: killed in
+    between, both are undone. Claims never outrun those of the models it looks things up in.
+-#}
+
+{#- Runs the statements that make the tables of the ledger, where they are missing. -#}
+{% macro prepare_ledger() %}
+    create schema if not exists ops;
+    create table if not exists ops.quarantined_loads (
+        load_id text primary key,
+        run_id text,
+        reason text not null,
+        quarantined_at timestamptz not null default now()
+    );
+    create table if not exists ops.admitted_loads (
+        load_id text primary key,
+        admitted_at timestamptz not null default now()
+    );
+    create table if not exists ops.transformed_loads (
+        model text not null,
+        load_id text not null,
+        invocation_id text not null,
+        transformed_at timestamptz not null default now(),
+        primary key (model, load_id)
+    );
+    create index if not exists transformed_loads_by_invocation
+    on ops.transformed_loads (invocation_id, model)
+{% endmacro %}
+
+{#- Runs the statement that admits every finished load, once a run, so that all models see the same ones. -#}
+{% macro admit_loads() %}
+    {% if execute and flags.WHICH in ('build', 'run') %}
+        {% set loads = source('binance_p2p', '_dlt_loads') %}
+        insert into ops.admitted_loads (load_id)
+        select loads.load_id
+        from {{ loads }} as loads
+        where
+            loads.status = 0
+            and not exists (
+                select 1 from ops.quarantined_loads as quarantined where quarantined.load_id = loads.load_id
+            )
+        on conflict (load_id) do nothing
+    {% endif %}
+{% endmacro %}
+
+{#- Runs the claim of every admitted load that the model has not taken in, and all of `after` have. -#}
+{% macro claim_loads(after=[]) %}
+    {% if is_incremental() %}
+        {# Two builds at once would each append the same versions: the second waits, and finds nothing. #}
+        lock table {{ this }} in share row exclusive mode;
+    {% else %}
+        delete from ops.transformed_loads where model = '{{ this.identifier }}';
+    {% endif %}
+    insert into ops.transformed_loads (model, load_id, invocation_id)
+    select
+        '{{ this.identifier }}',
+        admitted.load_id,
+        '{{ invocation_id }}'
+    from ops.admitted_loads as admitted
+    where
+        not exists (
+            select 1
+            from ops.transformed_loads as taken
+            where taken.model = '{{ this.identifier }}' and taken.load_id = admitted.load_id
+        )
+        {% for model in after %}
+            and exists (
+                select 1
+                from ops.transformed_loads as taken
+                where taken.model = '{{ model }}' and taken.load_id = admitted.load_id
+            )
+        {% endfor %}
+    on conflict (model, load_id) do nothing
+{% endmacro %}
+
+{#- Returns a query of the load ids that this model claimed in this run. -#}
+{% macro claimed_loads() -%}
+    select claimed.load_id
+    from ops.transformed_loads as claimed
+    where claimed.model = '{{ this.identifier }}' and claimed.invocation_id = '{{ invocation_id }}'
+{%- endmacro %}

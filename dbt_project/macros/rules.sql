@@ -1,0 +1,29 @@
+{#- Returns a query of a seed of rules, pivoted: one row per version of the rules, a column of each rule's threshold. -#}
+{% macro rule_thresholds(seed, names) -%}
+    select
+        rules.valid_from,
+        lead(rules.valid_from) over (order by rules.valid_from) as valid_to,
+        {% for name in names %}
+            max(case when rules.rule = '{{ name }}' then rules.threshold end) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ seed }} as rules
+    group by rules.valid_from
+{%- endmacro %}
+
+{#-
+    Runs the look-up again for offers that began at or after the horizon: a late load can split the
+    version of an advertiser under offers of other books, which were told before it came.
+-#}
+{% macro refresh_advertiser_keys() %}
+    {% if is_incremental() %}
+        update {{ this }} as offers
+        set advertiser_key = advertisers.advertiser_key
+        from {{ ref('dim_advertisers') }} as advertisers
+        where
+            offers.valid_from >= ({{ horizon() }})
+            and offers.user_no = advertisers.user_no
+            and offers.valid_from >= advertisers.valid_from
+            and (offers.valid_from < advertisers.valid_to or advertisers.valid_to is null)
+            and offers.advertiser_key is distinct from advertisers.advertiser_key
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,161 @@
+{{ config(materialized='view') }}
+
+with
+
+snapshots as (
+
+    -- What an incomplete reading did not show may still stand: only complete ones say what a book held.
+    select * from {{ ref('fact_snapshots') }}
+    where is_complete
+
+),
+
+offers as (
+
+    select * from {{ ref('fact_offers') }}
+
+),
+
+statistics as (
+
+    select * from {{ ref('fact_advertiser_statistics') }}
+
+),
+
+rules as (
+
+    {{ rule_thresholds(
+        ref('offer_flag_rules'),
+        [
+            'is_without_history', 'is_low_reputation_orders', 'is_low_reputation_rate', 'is_off_market',
+            'is_off_market_min_offers', 'is_off_market_reference',
+        ],
+    ) }}
+
+),
+
+held as (
+
+    select
+        snapshots.snapshot_id,
+        snapshots.started_at as snapshot_at,
+        offers.*
+    from snapshots
+    inner join offers
+        on
+            snapshots.fiat_code = offers.fiat_code
+            and snapshots.asset_code = offers.asset_code
+            and snapshots.side = offers.side
+            and snapshots.started_at >= offers.valid_from
+            and (snapshots.started_at < offers.valid_to or offers.valid_to is null)
+
+),
+
+cumulated as (
+
+    select
+        held.*,
+        count(*) over (partition by held.snapshot_id) as offers_in_book,
+        sum(held.tradable_quantity) over (partition by held.snapshot_id) as quantity_in_book,
+        sum(held.tradable_quantity) over (
+            partition by held.snapshot_id
+            order by {{ better_first('held.side', 'held.price') }}
+        ) as quantity_up_to_price
+    from held
+
+),
+
+referenced as (
+
+    select
+        cumulated.*,
+        rules.is_without_history as without_history_orders,
+        rules.is_low_reputation_orders,
+        rules.is_low_reputation_rate,
+        rules.is_off_market as off_market_distance,
+        rules.is_off_market_min_offers as off_market_min_offers,
+        -- The price at a share of the quantity from the competitive end, and itself never off the market.
+        first_value(cumulated.price) over (
+            partition by cumulated.snapshot_id
+            order by
+                cumulated.quantity_up_to_price < rules.is_off_market_reference * cumulated.quantity_in_book,
+                {{ better_first('cumulated.side', 'cumulated.price') }}
+        ) as reference_price
+    from cumulated
+    inner join rules
+        on
+            cumulated.snapshot_at >= rules.valid_from
+            and (cumulated.snapshot_at < rules.valid_to or rules.valid_to is null)
+
+),
+
+flagged as (
+
+    select
+        referenced.*,
+        coalesce(statistics.month_order_count <= referenced.without_history_orders, false) as is_without_history,
+        coalesce(
+            statistics.month_order_count < referenced.is_low_reputation_orders
+            or statistics.month_finish_rate < referenced.is_low_reputation_rate,
+            false
+        ) as is_low_reputation,
+        coalesce(
+            referenced.offers_in_book >= referenced.off_market_min_offers
+            and referenced.quantity_in_book > 0
+            and abs(referenced.price / nullif(referenced.reference_price, 0) - 1) > referenced.off_market_distance,
+            false
+        ) as is_off_market
+    from referenced
+    left join statistics
+        on
+            referenced.user_no = statistics.user_no
+            and referenced.snapshot_at >= statistics.valid_from
+            and (referenced.snapshot_at < statistics.valid_to or statistics.valid_to is null)
+
+),
+
+final as (
+
+    select
+        snapshot_id,
+        offer_version_key,
+        advertiser_key,
+        adv_no,
+        fiat_code,
+        asset_code,
+        side,
+        maker_side,
+        user_no,
+        offer_class,
+        payment_methods,
+        other_terms,
+        version_hash,
+        price,
+        surplus_quantity,
+        tradable_quantity,
+        min_order_amount,
+        max_order_amount,
+        dynamic_max_order_amount,
+        pay_time_limit_minutes,
+        commission_rate,
+        asset_scale,
+        fiat_scale,
+        price_scale,
+        is_promoted,
+        is_kyc_required,
+        is_limit_fiction,
+        is_micro_limit,
+        is_without_history,
+        is_low_reputation,
+        is_off_market,
+        not (is_limit_fiction or is_without_history or is_off_market) as is_eligible,
+        offer_created_at,
+        valid_from,
+        valid_to,
+        snapshot_at,
+        opened_snapshot_id
+    from flagged
+
+)
+
+select * from final
