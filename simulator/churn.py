@@ -15,9 +15,9 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
+from math import inf
 from random import Random
 
-from simulator.chance import pick
 from simulator.makers import Makers
 from simulator.offers import Book, Offer
 from simulator.people import nickname
@@ -50,6 +50,8 @@ PACES = {
     True: Pace(0.0031, 0.73, 80.0, 0.0270, 0.0119, 0.0001, 0.0003, 0.00002),
     False: Pace(0.00105, 0.53, 50.0, 0.0105, 0.0068, 0.00005, 0.0005, 0.00002),
 }
+# What may happen to an offer that is online, by the names of its rates.
+_KINDS = ("reprice", "resize", "gone", "roll", "edit", "rename")
 _BUSIEST_HOUR = 1.3
 _SLEEPS = 0.7  # share of the returns due at night that wait for the morning
 _NIGHT, _DAWN, _MORNING = 21.0, 5.0, 11.0
@@ -65,24 +67,25 @@ class Side:
         self.books = [book for book in books if book.size > 0]
         self.weights = list(accumulate(book.size for book in self.books))
         self.online: list[Offer] = []
+        self._opening = self.pace.opened * self.size * _BUSIEST_HOUR
+        rates = (float(getattr(self.pace, kind)) for kind in _KINDS)
+        self._per_offer = list(accumulate(rates))
 
     @property
     def size(self) -> float:
         """The usual number of offers of this side."""
         return self.weights[-1] if self.weights else 0.0
 
-    def rates(self) -> tuple[tuple[str, float], ...]:
-        """What may happen next and how often a minute it does, candidates included."""
-        pace, count = self.pace, len(self.online)
-        return (
-            ("reprice", pace.reprice * count),
-            ("resize", pace.resize * count),
-            ("gone", pace.gone * count),
-            ("open", pace.opened * self.size * _BUSIEST_HOUR),
-            ("roll", pace.roll * count),
-            ("edit", pace.edit * count),
-            ("rename", pace.rename * count),
-        )
+    def rate(self) -> float:
+        """How many events a minute there are on average, candidates included."""
+        return self._opening + self._per_offer[-1] * len(self.online)
+
+    def kind(self, at: float) -> str:
+        """What happens where all rates are laid end to end; `at` is below `rate()`."""
+        if at < self._opening:
+            return "open"
+        by_offer = (at - self._opening) / len(self.online)
+        return _KINDS[min(bisect_right(self._per_offer, by_offer), len(_KINDS) - 1)]
 
     def enter(self, offer: Offer) -> None:
         """The offer is online from now on."""
@@ -102,7 +105,7 @@ class Churn:
     """The market's events on a clock of minutes since its start."""
 
     def __init__(
-        self, rng: Random, makers: Makers, sides: list[Side], start_ms: int, record: Record
+        self, rng: Random, makers: Makers, sides: tuple[Side, Side], start_ms: int, record: Record
     ) -> None:
         """`record(minute, kind, offer)` hears of every change, in order of time."""
         self._rng = rng
@@ -145,12 +148,14 @@ class Churn:
     def _draw(self) -> tuple[float, Side, str]:
         """When the next event of chance is, and what it is."""
         rng = self._rng
-        rates = [((side, kind), rate) for side in self._sides for kind, rate in side.rates()]
-        whole = sum(rate for _, rate in rates)
-        chosen = pick(rates, rng.random() * whole)
-        if chosen is None:
-            return float("inf"), self._sides[0], "none"
-        return rng.expovariate(whole), *chosen
+        first, second = self._sides
+        rate, other = first.rate(), second.rate()
+        if rate + other <= 0.0:
+            return inf, first, "none"
+        wait = rng.expovariate(rate + other)
+        at = rng.random() * (rate + other)
+        side, at = (first, at) if at < rate else (second, min(at - rate, other))
+        return wait, side, side.kind(at)
 
     def advance(self, minutes: float) -> None:
         """Let this much time pass."""
@@ -159,7 +164,7 @@ class Churn:
             if self._next is None:
                 wait, self._side, self._kind = self._draw()
                 self._next = self._minute + wait
-            returns = self._away[0][0] if self._away else float("inf")
+            returns = self._away[0][0] if self._away else inf
             if min(self._next, returns) > end:
                 self._minute = end
                 return

@@ -22,6 +22,7 @@ from simulator.shapes import Generation
 
 _MERCHANTS = 0.34
 _PROMOTED_A_BOOK = 2
+_ADS_A_BOOK = 4
 # One to five payment methods. The Americas list as many as they may, as measured on BOB; elsewhere
 # one or two do, as on the page of 2026 (and as the mean of 3.1 KB an offer requires).
 _MANY_METHODS = ((1, 0.15), (2, 0.12), (3, 0.14), (4, 0.145), (5, 1.0))
@@ -77,20 +78,24 @@ class Makers:
         """Mostly somebody new; some have more ads in the book, or stand on its other side too."""
         rng = self._rng
         u = rng.random()
-        if u < 0.075 and book.offers:
-            known = rng.choice(book.offers).person
-            if sum(offer.book is book for offer in known.offers) < 4:
+        neighbours = self._neighbours(book, u)
+        if neighbours:
+            known = rng.choice(neighbours).person
+            if sum(offer.book is book for offer in known.offers) < _ADS_A_BOOK:
                 return known
-        elif u < 0.26:
-            fiat, asset, side = book.key
-            other = self._books[fiat, asset, "SELL" if side == "BUY" else "BUY"]
-            if other.offers:
-                return rng.choice(other.offers).person
-        elif u < 0.60 and book.asset != "USDT":
-            main = self._books.get((book.fiat.code, "USDT", book.side))
-            if main and main.offers:
-                return rng.choice(main.offers).person
         return advertiser(rng, rng.random() < _MERCHANTS)
+
+    def _neighbours(self, book: Book, u: float) -> list[Offer]:
+        """The ads among whose advertisers this chance looks for the next ad's; none for a new."""
+        fiat, asset, side = book.key
+        if u < 0.075:
+            return book.offers
+        if u < 0.26:
+            return self._books[fiat, asset, "SELL" if side == "BUY" else "BUY"].offers
+        main = self._books.get((fiat, "USDT", side))
+        if u < 0.60 and asset != "USDT" and main:
+            return main.offers
+        return []
 
     def methods(self, book: Book) -> tuple[Method, ...]:
         """One to five methods of the fiat; 0.73% list one of them twice, then without names."""

@@ -77,10 +77,11 @@ class Market:
         self._books = self._list_books(seed, offers)
         rng = seeded(seed, "market")
         makers = Makers(rng, self._shape, self._books)
-        self._sides = [
-            Side(sells, [book for book in self._books.values() if book.maker_sells is sells])
-            for sells in (True, False)
-        ]
+        books = self._books.values()
+        self._sides = (
+            Side(True, [book for book in books if book.maker_sells]),
+            Side(False, [book for book in books if not book.maker_sells]),
+        )
         start_ms = int(self._start.timestamp() * 1000)
         self._churn = Churn(rng, makers, self._sides, start_ms, self._record)
         for side in self._sides:

@@ -92,7 +92,8 @@ def methods_of(fiat: str) -> tuple[Method, ...]:
     methods = []
     for identifier, name in named.items():
         short = name if rng.random() < 0.6 else None
-        known = name if identifier == "BANK" or rng.random() > 0.02 else None
+        is_shared = identifier == "BANK" or list(named.values()).count(name) > 1
+        known = name if is_shared or rng.random() > 0.02 else None
         methods.append(Method(identifier, known, short if known else None, rng.choice(_COLOURS)))
     head, rest = methods[:1], methods[1:]
     rng.shuffle(rest)

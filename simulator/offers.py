@@ -51,10 +51,10 @@ class Offer:
     @property
     def tradable(self) -> int:
         """What can really be bought: less the commission on SELL ads, and less what is locked."""
-        free = self.surplus * (1000 - self.locked) // 1000
+        free = self.surplus * (1000 - self.locked)
         if self.book.maker_sells:
-            return free * _COMMISSION_UNIT // (_COMMISSION_UNIT + self.commission)
-        return free
+            return free * _COMMISSION_UNIT // (1000 * (_COMMISSION_UNIT + self.commission))
+        return free // 1000
 
     @property
     def commission(self) -> int:

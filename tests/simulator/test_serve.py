@@ -1,0 +1,35 @@
+"""The blocking way to serve, as the command line uses it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+_ROOT = Path(__file__).parents[2]
+_SERVE = """
+from simulator.market import Market
+from simulator.server import serve
+serve(Market(1, fiats=["BOB"], assets=["USDT"]), on_ready=lambda x: print(x.url, flush=True))
+print("stopped cleanly")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_served_exchange_stops_cleanly_when_it_is_told_to(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    with requests.Session() as session:
+        # A client that keeps its connection must not keep the exchange from stopping.
+        assert session.get(url + "/simulator/health", timeout=5).ok
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=10)
+    assert rest == "stopped cleanly\n"
+    assert process.returncode == 0
