@@ -47,6 +47,27 @@ def embedded_server(home: Path) -> Iterator[Path]:
                 _leave(presence, server)
 
 
+def erase(home: Path) -> None:
+    """Remove the database of `home` and all that was made for it, wherever it stands.
+
+    Removing the home by hand would leave behind data that had to be kept elsewhere.
+
+    Raises:
+        UserError: another command has the warehouse open.
+    """
+    if not (home / "clients.lock").exists():
+        return
+    with _explained(home), _start_lock(home):
+        presence = _open(home / "clients.lock")
+        try:
+            fcntl.flock(presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            Server(settle(home)).erase()
+        except BlockingIOError:
+            raise UserError(f"Another command has the database in {home} open: end it.") from None
+        finally:
+            os.close(presence)
+
+
 def _leave(presence: int, server: Server) -> None:
     """Give up our share of the clients' lock, and stop the server if nobody else has one.
 

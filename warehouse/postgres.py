@@ -27,6 +27,7 @@ _ADVICE = {
     "timeout": f"no answer within {CONNECT_TIMEOUT} s; check that the host is right and reachable",
     "resolve host": "there is no such host",
     "translate host name": "there is no such host",
+    "'idna' codec": "there is no such host",
     "invalid": "an option of the URL is not known to PostgreSQL",
 }
 
@@ -119,7 +120,7 @@ def _require_answer(warehouse: Warehouse) -> None:
     try:
         with warehouse.connect() as connection:
             version = connection.info.server_version
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeError) as error:  # a host that is no name ends in the latter
         raise UserError(_refusal(warehouse, str(error))) from None
     if version < _OLDEST_VERSION:
         raise UserError(

@@ -94,7 +94,7 @@ def open_socket_folder(premises: Premises) -> Path:
     """The folder for the server's socket, which only its account (and root) may enter.
 
     Whoever reaches the socket is let in without a password, hence 0700. A home too deep for a
-    socket's path gets a short folder in the system's temporary folder.
+    socket's path, or with a comma, gets a short folder in the system's temporary folder.
     """
     stable, own = premises.home / "run", premises.room / "run"
     if _fits(own):
@@ -182,8 +182,9 @@ def _temporary_folders() -> Iterator[Path]:
 
 
 def _fits(folder: Path) -> bool:
-    """Whether a socket in `folder` has a path that the kernel takes."""
-    return len(os.fsencode(folder / _SOCKET_FILE)) <= _LONGEST_SOCKET_PATH
+    """Whether a socket in `folder` has a path that the kernel takes, and libpq: no list to it."""
+    path = os.fsencode(folder / _SOCKET_FILE)
+    return len(path) <= _LONGEST_SOCKET_PATH and b"," not in path
 
 
 def _is_private(folder: Path, account: Account) -> bool:

@@ -1,6 +1,7 @@
 """One embedded PostgreSQL: make its data, start it, stop it, and clear up after a violent end."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -27,6 +28,7 @@ USER = DATABASE = "p2p"
 
 _PATIENCE = 120.0  # seconds for a recovery after a crash; that of 2 GB of WAL takes a part of it
 _GRACE = 3.0  # seconds until a backend that outlived its server is ended, and again until killed
+_PREFIX = re.compile(r"^.*?(?=(?:LOG|ERROR|FATAL|PANIC): )")  # of a line of the server's log
 _LARGE_LOG = 10_000_000  # bytes
 
 _OPTIONS = {
@@ -88,8 +90,22 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server, writing everything out; one that does not stop is left running."""
-        self._control("stop", "-m", "fast", "-t", "60")
+        if (self._premises.data / "postmaster.pid").exists():
+            self._control("stop", "-m", "fast", "-t", "60")
         close_socket_folder(self._premises, self.socket_folder)
+
+    def erase(self) -> None:
+        """Stop the server and remove its data and its folders."""
+        self.stop()
+        premises = self._premises
+        shutil.rmtree(premises.data, ignore_errors=True)
+        shutil.rmtree(self.socket_folder, ignore_errors=True)
+        for engine in premises.room.glob("engine-*"):
+            shutil.rmtree(engine)
+        if premises.room != premises.home:
+            shutil.rmtree(premises.room)
+            for link in ("postgres", "run"):
+                (premises.home / link).unlink(missing_ok=True)
 
     @cached_property
     def _bin(self) -> Path:
@@ -261,11 +277,9 @@ def _make_durable(folder: Path) -> None:
 
 
 def _reason(said: str) -> str:
-    """The line of a program's complaints that tells most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [
-        line
-        for line in lines
-        if any(mark in line for mark in ("FATAL:", "PANIC:", "error:", "No space left"))
-    ]
+    """What tells most among a program's complaints, without time and process number."""
+    lines = [_PREFIX.sub("", line.strip()) for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search("FATAL:|PANIC:|error:|No space left", line)]
+    if telling and telling[0].endswith("contains errors"):  # the line before says which
+        return lines[max(lines.index(telling[0]) - 1, 0)]
     return (telling or lines or ["it gave no reason"])[0]

@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     def _is_a_base(cls, value: str) -> str:
         """Keep the address without a slash at its end, as endpoints bring their own."""
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        is_whole = parts.hostname and parts.port != 0  # asking for the port checks it
+        if parts.scheme not in ("http", "https") or not is_whole or parts.query:
             raise ValueError
         return value.rstrip("/")
 

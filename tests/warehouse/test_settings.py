@@ -1,0 +1,98 @@
+"""Settings: what is taken, what is refused, and what is never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.errors import UserError
+from warehouse.settings import PROJECT_ROOT, Settings, load_settings
+
+
+def test_defaults_need_no_environment() -> None:
+    settings = load_settings(_env_file=None)
+    assert settings.database_url is None
+    assert settings.extraction_interval == 20
+    assert settings.requests_per_second == 2
+    assert settings.api_url == "https://p2p.binance.com"
+    assert (settings.fiats, settings.assets) == ((), ())
+    assert settings.home == PROJECT_ROOT / ".p2p"
+    assert settings.log_format == "text"
+
+
+def test_the_home_folder_of_the_user_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert load_settings(_env_file=None).home == PROJECT_ROOT / ".p2p"
+
+
+def test_codes_are_trimmed_upper_cased_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2P_FIATS", " ves, ARS ,,VES")
+    assert load_settings(_env_file=None).fiats == ("VES", "ARS")
+
+
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("EXTRACTION_INTERVAL", "")
+    settings = load_settings(_env_file=None)
+    assert (settings.database_url, settings.extraction_interval) == (None, 20)
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EXTRACTION_INTERVAL=5\nP2P_LOG_FORMAT=json\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("EXTRACTION_INTERVAL", "7")
+    settings = load_settings(_env_file=file)
+    assert (settings.extraction_interval, settings.log_format) == (7, "json")
+
+
+def test_a_relative_home_counts_from_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2P_HOME", "data/here")
+    assert load_settings(_env_file=None).home == PROJECT_ROOT / "data/here"
+
+
+def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2P_FIATS", "VES")
+    assert load_settings(_env_file=None, fiats="ars,brl").fiats == ("ARS", "BRL")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("EXTRACTION_INTERVAL", "abc"),
+        ("EXTRACTION_INTERVAL", "0"),
+        ("EXTRACTION_INTERVAL", "inf"),
+        ("P2P_REQUESTS_PER_SECOND", "-1"),
+        ("P2P_FIATS", "V-S"),
+        ("P2P_ASSETS", "A" * 21),
+        ("P2P_API_URL", "p2p.binance.com"),
+        ("P2P_API_URL", "https://"),
+        ("P2P_API_URL", "http://[::1"),
+        ("P2P_API_URL", "http://host:port"),
+        ("P2P_LOG_FORMAT", "xml"),
+        ("BINANCE_API_KEY", "two words"),
+        ("DATABASE_URL", "mysql://me:hidden@host/database"),
+        ("DATABASE_URL", "me:hidden@host/database"),
+        ("DATABASE_URL", "postgresql://me:hidden@host:port/database"),
+        ("DATABASE_URL", "postgresql://me:hid#den@host/database"),
+        ("DATABASE_URL", "postgresql://me:hid/den@host/database"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UserError, match=variable) as refused:
+        load_settings(_env_file=None)
+    said = str(refused.value)
+    assert "\n" not in said
+    assert "must be" in said
+    assert not any(secret in said for secret in ("hid", "den", "two words"))
+
+
+def test_secrets_stay_out_of_the_repr() -> None:
+    settings = Settings(
+        database_url="postgresql://me:hidden@localhost/d",  # type: ignore[arg-type]
+        binance_api_key="hidden",  # type: ignore[arg-type]
+    )
+    assert "hidden" not in repr(settings) + str(settings) + settings.model_dump_json()
