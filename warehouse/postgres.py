@@ -28,7 +28,10 @@ _ADVICE = {
     "resolve host": "there is no such host",
     "translate host name": "there is no such host",
     "'idna' codec": "there is no such host",
-    "invalid": "an option of the URL is not known to PostgreSQL",
+    "invalid connection option": "an option of the URL is not known to PostgreSQL",
+    "invalid sslmode": "its sslmode must be disable, prefer, require, verify-ca or verify-full",
+    "No such file or directory": "there is no such socket; check that the server runs",
+    "nreachable": "the network does not lead there",
 }
 
 
@@ -134,7 +137,7 @@ def _refusal(warehouse: Warehouse, said: str) -> str:
     if f'database "{warehouse.database}" does not exist' in said:
         advice = f"it has no database {warehouse.database}: create it, or name another"
     else:
-        own_words = said.splitlines()[0] if said else "no reason given"
+        own_words = said.splitlines()[0].rpartition("failed: ")[2] if said else "no reason given"
         advice = next((text for mark, text in _ADVICE.items() if mark in said), own_words)
     # libpq repeats parts of what it was given.
     advice = advice.replace(warehouse.password, "***") if len(warehouse.password) > 1 else advice
