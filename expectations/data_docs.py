@@ -24,19 +24,25 @@ _POLICY = (
     '<meta http-equiv="Content-Security-Policy"'
     " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
 )
-# What Bootstrap and Font Awesome would have done, as far as it carries meaning.
+# What Bootstrap and Font Awesome would have done, as far as it carries meaning; and no buttons
+# that only a script could answer.
 _STYLE = """<style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 td, th { border-bottom: 1px solid #8884; padding: .35rem .6rem; text-align: left }
+.sticky, .navbar-brand, footer { display: none }
 i.fas { font-style: normal; font-weight: bold }
 i.fa-check-circle::before { color: #18794e; content: "\\2714" }
 i.fa-times::before { color: #cd2b31; content: "\\2718" }
 i.fa-exclamation-triangle::before { color: #ad5700; content: "\\26A0" }
 </style>"""
+# Links to pages of Great Expectations' own site that are not written here.
+_LINK_TO_INDEX = re.compile(r'href="(?:\.\./)+index\.html[^"]*"')
+_LINK_TO_SUITE = re.compile(r'<a\b[^>]*href="(?:\.\./)+expectations/[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
 _LOADED = re.compile(
-    r"<(?:link|img|iframe|object|embed|source|base)\b[^>]*?(?:https?:)?//[^>]*>", re.IGNORECASE
+    r"<link\b[^>]*>|<(?:img|iframe|object|embed|source|base)\b[^>]*?(?:https?:)?//[^>]*>",
+    re.IGNORECASE,
 )
 _LOADED_BY_STYLE = re.compile(
     r"(?:@import\s+)?url\(\s*['\"]?(?:https?:)?//[^)]*\)\s*", re.IGNORECASE
@@ -98,7 +104,9 @@ def _page(
         )
     )
     view: Any = DefaultJinjaPageView()
-    return without_outside_hosts(str(view.render(document, show_how_to_buttons=False)))
+    page = without_outside_hosts(str(view.render(document, show_how_to_buttons=False)))
+    page = _LINK_TO_INDEX.sub('href="../index.html"', page)
+    return _LINK_TO_SUITE.sub(r"\1", page)
 
 
 def _shown(

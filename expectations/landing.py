@@ -58,7 +58,12 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
             end as price,
             item -> 'adv' ->> 'tradeType' as maker_side
         from (select snapshot_id, cast(body as jsonb) as body from landed_pages offset 0) as bodies
-        cross join lateral jsonb_path_query(bodies.body, '$.data[*]') as item
+        cross join lateral jsonb_array_elements(
+            case
+                when jsonb_typeof(bodies.body -> 'data') = 'array' then bodies.body -> 'data'
+                else '[]'
+            end
+        ) as item
     ),
     offers as (
         select
@@ -179,7 +184,11 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
     select
         {BOOK.format("joined")} as book,
         cast(is_complete as integer) as is_complete,
-        case when not is_unchanged then abs(pages - pages_landed) end as pages_missing,
+        -- A reading that the warehouse refused lands without its pages, and as an incomplete one.
+        case
+            when not is_unchanged and (is_complete or pages_landed > 0)
+                then abs(pages - pages_landed)
+        end as pages_missing,
         case when is_unchanged then cast(repeats_nothing as integer) end as repeats_nothing,
         case
             when is_complete and announced_total > 0

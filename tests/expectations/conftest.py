@@ -76,8 +76,10 @@ class Line:
         )
 
     def failed(self, suite: SuiteName, **parameters: Any) -> set[str]:
-        """The names of the checks that fail."""
-        verdict = self.run(suite, **parameters)
+        """The names of the checks that fail; without the data docs, which cost the most."""
+        verdict = run_suite(
+            suite, self.warehouse, Parameters(**({"run_id": "run-4"} | parameters)), None
+        )
         return {result.name for result in verdict.critical_failed + verdict.warnings}
 
 
