@@ -1,0 +1,135 @@
+"""dbt, run in this process against the open warehouse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warehouse.postgres import Warehouse
+from warehouse.settings import PROJECT_ROOT
+
+# The plans are made once and their queries are short: compiling them costs more than it saves.
+# Facts sort some 100 MB in a cycle. A dbt that is killed leaves its statement to the server, which
+# is to notice; and one that waits for a lock for a minute had better say so.
+SESSION_OPTIONS = (
+    "-c jit=off -c work_mem=64MB -c client_connection_check_interval=5s -c lock_timeout=60s"
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One node of dbt's graph that failed: a model that was not built or a test that is red."""
+
+    node: str
+    is_test: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class TransformReport:
+    """What one invocation of dbt did."""
+
+    is_success: bool
+    models_built: int
+    tests_passed: int
+    tests_warned: int
+    failures: tuple[Failure, ...]
+    seconds_by_node: dict[str, float]
+
+    @property
+    def tests_failed(self) -> int:
+        """How many data tests and unit tests are red."""
+        return sum(failure.is_test for failure in self.failures)
+
+
+def run_dbt(
+    warehouse: Warehouse, arguments: Sequence[str], home: Path, *, threads: int = 4
+) -> TransformReport:
+    """Run one dbt command (`build`, `docs generate`, …); its files go to `home`.
+
+    Never two at a time in one process: dbt keeps its flags and its connections in globals.
+    """
+    from dbt.cli.main import dbtRunner
+
+    home.mkdir(parents=True, exist_ok=True)
+    command = [
+        *arguments,
+        "--project-dir",
+        str(PROJECT_ROOT),
+        "--profiles-dir",
+        str(PROJECT_ROOT),
+        "--target-path",
+        str(home / "target"),
+        "--log-path",
+        str(home / "logs"),
+        "--threads",
+        str(threads),
+        "--quiet",
+        "--log-level-file",
+        "info",
+    ]
+    with _environment(warehouse):
+        outcome = dbtRunner().invoke(command)
+    return _report(outcome)
+
+
+@contextmanager
+def _environment(warehouse: Warehouse) -> Iterator[None]:
+    """The variables that `profiles.yml` and libpq read, for as long as dbt runs."""
+    wanted = {
+        **warehouse.environment(),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    given = wanted.get("PGOPTIONS", os.environ.get("PGOPTIONS", ""))
+    wanted["PGOPTIONS"] = f"{SESSION_OPTIONS} {given}".strip()
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _report(outcome: Any) -> TransformReport:
+    """Read dbt's own result, whatever the command was."""
+    results = list(getattr(outcome.result, "results", None) or [])
+    models = tests = warned = 0
+    failures: list[Failure] = []
+    seconds: dict[str, float] = {}
+    for result in results:
+        node = getattr(result, "node", None)
+        if node is None:
+            continue
+        status = str(result.status)
+        is_test = str(node.resource_type) in ("test", "unit_test")
+        seconds[node.unique_id] = float(result.execution_time)
+        if status in ("error", "fail", "runtime error"):
+            failures.append(Failure(node.name, is_test, _one_line(result.message)))
+        elif status in ("success", "pass", "warn"):
+            models += not is_test
+            tests += is_test and status != "warn"
+            warned += status == "warn"
+    if outcome.exception is not None:
+        failures.append(Failure("dbt", False, _one_line(str(outcome.exception))))
+    return TransformReport(
+        is_success=bool(outcome.success),
+        models_built=models,
+        tests_passed=tests,
+        tests_warned=warned,
+        failures=tuple(failures),
+        seconds_by_node=seconds,
+    )
+
+
+def _one_line(message: str | None) -> str:
+    """dbt's message on one line; its first words say what failed."""
+    return " ".join((message or "no message").split())[:300]

@@ -1,0 +1,40 @@
+"""The warehouse that tests run on: one embedded PostgreSQL a session, a fresh database a test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from warehouse.postgres import Warehouse, open_warehouse
+from warehouse.settings import Settings, load_settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One embedded PostgreSQL for the whole session."""
+    home = tmp_path_factory.mktemp("p2p")
+    with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def warehouse(server: Warehouse) -> Iterator[Warehouse]:
+    """A database of its own on the session's server."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with server.connect(autocommit=True) as connection:
+        connection.execute(f'create database "{name}"'.encode())
+    yield replace(server, database=name)
+    with server.connect(autocommit=True) as connection:
+        connection.execute(f'drop database "{name}" with (force)'.encode())
+
+
+@pytest.fixture
+def settings(warehouse: Warehouse, tmp_path: Path) -> Settings:
+    """Settings that lead to the test's own database and home."""
+    return load_settings(home=tmp_path / "home", database_url=warehouse.url)

@@ -1,0 +1,82 @@
+"""dbt on a database of its own, whose tables each test makes anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from flows.transform import TransformReport, run_dbt
+from warehouse.postgres import Warehouse
+
+Dbt = Callable[..., TransformReport]
+Rows = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="session")
+def dbt_warehouse(server: Warehouse) -> Warehouse:
+    """One database for all tests of dbt: another name would have dbt parse its project again."""
+    with server.connect(autocommit=True) as connection:
+        connection.execute("create database dbt_tests")
+    return replace(server, database="dbt_tests")
+
+
+@pytest.fixture(scope="session")
+def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps its parsed project between the tests."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+@pytest.fixture(scope="session")
+def seeded(dbt_warehouse: Warehouse, dbt_home: Path) -> Warehouse:
+    """The database with its seeds in it, which no test changes."""
+    assert run_dbt(dbt_warehouse, ["seed"], dbt_home).is_success
+    return dbt_warehouse
+
+
+def empty(connection: psycopg.Connection[Any]) -> None:
+    """Drop everything but the seeds."""
+    connection.execute("drop schema if exists staging, ops cascade")
+    models = connection.execute(
+        "select tablename from pg_tables where schemaname = 'marts' and tablename ~ '^(dim|fact)_'"
+    ).fetchall()
+    for (model,) in models:
+        connection.execute(f"drop table marts.{model} cascade".encode())
+
+
+@pytest.fixture
+def connection(seeded: Warehouse) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the emptied database."""
+    with seeded.connect(autocommit=True) as opened:
+        opened.execute("set client_min_messages = error")
+        empty(opened)
+        yield opened
+
+
+@pytest.fixture
+def dbt(
+    connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home: Path
+) -> Dbt:
+    """Runs a dbt command, and says what failed when it should not have."""
+
+    def run(*arguments: str, must_succeed: bool = True) -> TransformReport:
+        report = run_dbt(dbt_warehouse, arguments, dbt_home)
+        if must_succeed:
+            assert report.is_success, report.failures
+        return report
+
+    return run
+
+
+@pytest.fixture
+def rows(connection: psycopg.Connection[Any]) -> Rows:
+    """Fetches the rows of a query."""
+
+    def fetch(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return connection.execute(query.encode(), parameters).fetchall()
+
+    return fetch
