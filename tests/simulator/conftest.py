@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,10 +12,14 @@ import requests
 
 from simulator.answers import SEARCH
 from simulator.market import Market
+from simulator.offers import OfferState
 from simulator.server import Exchange
+from simulator.source import Query
 
 Json = dict[str, Any]
 Search = Callable[..., Json]
+
+SIDES = ("BUY", "SELL")
 
 
 @pytest.fixture
@@ -58,3 +64,34 @@ def read_book(search: Search) -> Callable[..., list[Json]]:
         return items
 
     return read
+
+
+@pytest.fixture(scope="session")
+def whole() -> Market:
+    """The market of all fiats and assets; tests must not move it."""
+    return Market(1)
+
+
+@pytest.fixture(scope="session")
+def large() -> Market:
+    """Some books of thousands of offers, so that quantiles are sharp; not to be moved."""
+    return Market(5, fiats=["VES", "BOB", "ARS", "COP"], assets=["USDT"], offers=16000)
+
+
+def items_of(market: Market, fiat: str, asset: str, side: str) -> Iterator[dict[str, Any]]:
+    for page in itertools.count(1):
+        answer = market.page(Query(fiat, asset, side, page))
+        if not answer.items:
+            return
+        yield from map(json.loads, answer.items)
+
+
+def everything(market: Market) -> list[OfferState]:
+    return [
+        offer for fiat, asset in market.pairs for side in SIDES
+        for offer in market.book(fiat, asset, side)
+    ]  # fmt: skip
+
+
+def at(values: list[float], share: float) -> float:
+    return sorted(values)[int(share * len(values))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import defaultdict
 from datetime import UTC, datetime
 from functools import cache
@@ -168,11 +169,21 @@ def test_the_changes_account_for_every_difference_between_two_states() -> None:
 
 
 def test_a_page_in_the_cache_is_written_anew_when_its_offer_changes() -> None:
-    market = Market(8, fiats=["LKR"], assets=["USDT"])
-    market.page(Query("LKR", "USDT", "BUY", 1))
-    market.advance(240)
-    shown = market.page(Query("LKR", "USDT", "BUY", 1))
-    for item, offer in zip(shown.items, market.book("LKR", "USDT", "BUY"), strict=False):
-        assert f'"price":"{offer.price}"'.encode() in item
-        assert f'"surplusAmount":"{offer.surplus_quantity}"'.encode() in item
-        assert f'"monthOrderCount":{offer.month_order_count},'.encode() in item
+    market = Market(8, fiats=["VES"], assets=["USDT"], offers=400)
+    for _ in range(6):
+        market.advance(40)
+        for side in ("BUY", "SELL"):
+            shown: list[bytes] = []
+            for page in itertools.count(1):
+                items = market.page(Query("VES", "USDT", side, page)).items
+                shown += items
+                if not items:
+                    break
+            for item, offer in zip(shown, market.book("VES", "USDT", side), strict=True):
+                assert f'"price":"{offer.price}"'.encode() in item
+                assert f'"surplusAmount":"{offer.surplus_quantity}"'.encode() in item
+                assert f'"minSingleTransAmount":"{offer.min_order_amount}"'.encode() in item
+                assert f'"nickName":{json.dumps(offer.nickname, ensure_ascii=False)},' in (
+                    item.decode()
+                )
+                assert f'"monthOrderCount":{offer.month_order_count},'.encode() in item

@@ -281,11 +281,18 @@ def test_pacing_can_be_checked_by_the_busiest_window(exchange: Exchange) -> None
     assert exchange.most_requests_within(60.0) == 5
 
 
+def test_an_exchange_that_closed_answers_nobody_who_kept_a_connection() -> None:
+    with Exchange(Market(1, fiats=["BOB"], assets=["USDT"])) as exchange:
+        host = exchange.url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=5)
+        connection.request("GET", "/simulator/health")
+        connection.getresponse().read()
+    assert connection.sock.recv(1) == b"", "the other end has hung up"
+    connection.close()
+
+
 def test_an_exchange_that_closed_leaves_its_port_free() -> None:
     with Exchange(Market(1, fiats=["BOB"], assets=["USDT"])) as first:
         port = int(first.url.rpartition(":")[2])
-        with requests.Session() as session:
-            session.get(first.url + "/simulator/health", timeout=5)
-            first.__exit__()
     with Exchange(Market(1, fiats=["BOB"], assets=["USDT"]), port=port) as second:
         assert requests.get(second.url + "/simulator/health", timeout=5).ok

@@ -113,6 +113,7 @@ def test_a_closing_exchange_does_not_wait_for_its_stalled_clients() -> None:
         except requests.ConnectionError:
             failed.set()
 
+    before = set(threading.enumerate())
     faults = Faults({"timeout": 1.0}, stall=600)
     with Exchange(Market(1, fiats=["BOB"], assets=["USDT"]), faults) as exchange:
         client = threading.Thread(target=wait, args=(exchange,))
@@ -121,6 +122,10 @@ def test_a_closing_exchange_does_not_wait_for_its_stalled_clients() -> None:
             client.join(0.01)
     client.join(10)
     assert failed.is_set()
+    # Nor does it leave behind the thread that did the waiting.
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_body_may_be_html_with_200(exchange: Exchange) -> None:
