@@ -3,14 +3,15 @@
 import os
 
 # dlt reads these when it is first imported, so they have to stand before that: no telemetry, a
-# quiet log, our own handling of signals, no traces and no loaded files kept, and parquet as a mere
-# envelope (it is read back a second later), written and read in groups of 32 rows.
+# quiet log, our own handling of signals, no traces and no loaded files kept, two tries a file, and
+# parquet as a mere envelope (it is read back a second later), in groups of 32 rows.
 for _name, _value in {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
     "RUNTIME__INTERCEPT_SIGNALS": "false",
     "ENABLE_RUNTIME_TRACE": "false",
     "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__RAISE_ON_MAX_RETRIES": "2",
     "DATA_WRITER__COMPRESSION": "none",
     "DATA_WRITER__ROW_GROUP_SIZE": "32",
     "DATA_WRITER__BUFFER_MAX_ITEMS": "32",

@@ -94,6 +94,7 @@ class Exchange:
         """Take no connection yet; `api_key` is sent with every request and never logged."""
         self.pacer = pacer
         self.understood = 0
+        self.last_failure = ""
         self.bytes_read = 0
         self._base = base_url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
@@ -147,6 +148,7 @@ class Exchange:
                 answer = self._attempt(path, body, check, attempt)
             except _Refused as refusal:
                 self.pacer.failed(refusal.reason, refusal.retry_after)
+                self.last_failure = refusal.reason
                 log.info(
                     "attempt failed",
                     extra={

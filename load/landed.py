@@ -6,10 +6,12 @@ all there, is forgotten: or else pages would be skipped for ever without a sound
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import LiteralString
 
 import psycopg
+import pyarrow as pa  # type: ignore[import-untyped]
 from psycopg import sql
 
 from load.state import Book, BookState, State, to_microseconds
@@ -18,6 +20,13 @@ log = logging.getLogger(__name__)
 
 SCHEMA = "staging"
 _STATES_KEPT = 5
+_JSON: LiteralString = "json"  # ADBC cannot write into jsonb
+_TYPES: dict[str, LiteralString] = {
+    "string": "varchar",
+    "int64": "bigint",
+    "bool": "boolean",
+    "timestamp[us, tz=UTC]": "timestamp with time zone",
+}
 
 _INDEXES: dict[str, LiteralString] = {
     "pages_snapshot_id": "pages (snapshot_id)",
@@ -125,24 +134,41 @@ def follow(state: State, connection: psycopg.Connection, books: Iterable[Book]) 
     return corrected
 
 
-def follow_catalogue(state: State, connection: psycopg.Connection) -> None:
-    """Have what the exchange lists read again where its rows do not count in the warehouse."""
+def follow_catalogue(state: State, connection: psycopg.Connection, since: datetime) -> None:
+    """Have what the exchange lists read again where its rows do not count in the warehouse.
+
+    What was read before `since` is to be read again anyway, and is not looked at.
+    """
+    catalogue = state.catalogue
     read: set[tuple[str, str | None]] = set()
-    if exist(connection, "catalogue_readings", "_dlt_loads"):
+    if exist(connection, "_dlt_loads"):
         counts = _counting_loads(connection)
         read = set(
             connection.execute(
                 counts
                 + sql.SQL(
                     """
-                    select kind, fiat_code from staging.catalogue_readings
-                    where is_complete and _dlt_load_id in (select load_id from counting_loads)
-                    group by kind, fiat_code
+                    select distinct reading.kind, reading.fiat_code
+                    from staging.catalogue_readings as reading
+                    left join staging.fiats as fiat on fiat.reading_id = reading.reading_id
+                    left join staging.trading_pairs as pair
+                        on pair.reading_id = reading.reading_id
+                    left join staging.payment_methods as method
+                        on method.reading_id = reading.reading_id
+                    where
+                        reading.is_complete
+                        and reading.read_at >= %s
+                        and reading._dlt_load_id in (select load_id from counting_loads)
+                        and (
+                            reading.items = 0
+                            or coalesce(fiat.fiat_code, pair.fiat_code, method.fiat_code)
+                            is not null
+                        )
                     """
-                )
+                ),
+                [since],
             )
         )
-    catalogue = state.catalogue
     if ("fiats", None) not in read:
         catalogue.fiats_us = 0
     for fiat, (_, sides) in catalogue.pairs.items():
@@ -151,6 +177,27 @@ def follow_catalogue(state: State, connection: psycopg.Connection) -> None:
     for fiat in catalogue.methods:
         if ("payment_methods", fiat) not in read:
             catalogue.methods[fiat] = 0
+
+
+def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema]) -> None:
+    """Create the schema and those of `tables` that are missing, as dlt would."""
+    connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
+    for name, columns in tables.items():
+        if exist(connection, name):
+            continue
+        listed = [
+            sql.SQL("{} {}").format(
+                sql.Identifier(column.name),
+                sql.SQL(_JSON if column.name == "body" else _TYPES[str(column.type)]),
+            )
+            for column in columns
+        ]
+        connection.execute(
+            sql.SQL("create table if not exists {} ({})").format(
+                sql.Identifier(SCHEMA, name), sql.SQL(", ").join(listed)
+            )
+        )
+        log.info("table created", extra={"table": name})
 
 
 def tidy(connection: psycopg.Connection) -> None:

@@ -10,8 +10,8 @@ import dlt
 import psycopg
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from load.landed import SCHEMA, tidy
-from load.source import SOURCE, Batch, binance_p2p
+from load.landed import SCHEMA, create_tables, tidy
+from load.source import SOURCE, TABLES, Batch, binance_p2p
 from load.state import State
 from load.text import printable
 from warehouse.errors import UserError
@@ -34,7 +34,6 @@ class Landing:
         """Open the pipeline; a working folder that cannot be read is thrown away."""
         self._folder = home / "dlt"
         self._warehouse = warehouse
-        self.recreated: set[str] = set()
         os.environ["DLT_DATA_DIR"] = str(self._folder)
         try:
             self._pipeline = self._open()
@@ -154,12 +153,16 @@ class Landing:
             ) from failure
 
     def _create_missing_tables(self) -> None:
-        """Create what was dropped: dlt would believe `_dlt_version` that it is there."""
-        if not self._pipeline.default_schema_name:
-            return
-        with self._pipeline.destination_client() as client:
-            client.initialize_storage()
-            self.recreated |= set(client.update_stored_schema(force=True) or ())
+        """Create what is not there yet, or was dropped.
+
+        dlt creates a table with its first row, but the views stand on all of them from the first
+        load on; and where one was dropped it believes `_dlt_version` that it is there.
+        """
+        with self._warehouse.connect(autocommit=True) as connection:
+            create_tables(connection, TABLES)
+        if self._pipeline.default_schema_name:
+            with self._pipeline.destination_client() as client:
+                client.update_stored_schema(force=True)
 
     def _sweep(self) -> None:
         """Remove what nobody would: folders of killed extractions, old packages."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+import psycopg
+
 from load import catalogue, plan
 from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
@@ -22,7 +24,7 @@ from load.source import Batch
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
 from load.text import printable
 from warehouse.errors import UserError
-from warehouse.postgres import Warehouse, single_writer
+from warehouse.postgres import Warehouse, require_write_access, single_writer
 from warehouse.settings import Settings
 
 __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
@@ -60,17 +62,22 @@ def run_cycle(
         ExchangeOutOfReach: nothing at all could be read.
         UserError: another loader runs, the warehouse does not answer, or a limit names nothing.
     """
-    with single_writer(warehouse, "load"):
-        cycle = _Cycle(
-            settings,
-            warehouse,
-            run_id,
-            clock,
-            stop or threading.Event(),
-            on_progress or (lambda _: None),
-            pacer or Pacer(settings.requests_per_second),
-        )
-        return cycle.run()
+    try:
+        require_write_access(warehouse, ("staging",))
+        with single_writer(warehouse, "load"):
+            cycle = _Cycle(
+                settings,
+                warehouse,
+                run_id,
+                clock,
+                stop or threading.Event(),
+                on_progress or (lambda _: None),
+                pacer or Pacer(settings.requests_per_second),
+            )
+            return cycle.run()
+    except psycopg.OperationalError as error:
+        said = printable(str(error).partition("\n")[0])
+        raise UserError(f"DATABASE_URL: the warehouse does not answer ({said}).") from error
 
 
 class _Cycle:
@@ -104,7 +111,7 @@ class _Cycle:
             self.report.recovered = self.landing.recover()
             self.state = self.landing.state()
             with self.warehouse.connect(autocommit=True) as connection:
-                follow_catalogue(self.state, connection)
+                follow_catalogue(self.state, connection, self.clock() - catalogue.MAX_AGE)
         self.pacer.deadline = self.pacer.time.now() + max(
             self.interval_seconds, SHORTEST_CYCLE_SECONDS
         )
@@ -117,17 +124,22 @@ class _Cycle:
             with self._step("read"):
                 self._read_books(workers, books)
         except Unreachable as failure:
-            raise ExchangeOutOfReach(
-                f"P2P_API_URL={printable(self.settings.api_url)} is out of reach "
-                f"({failure.reason}): check the address and the network, "
-                "or see `make demo`, which needs neither."
-            ) from failure
+            raise self._out_of_reach() from failure
         finally:
             self.pacer.close()
             workers.shutdown(cancel_futures=True)
             self.exchange.close()
+        if self.exchange.last_failure and not self.exchange.understood and not self.stop.is_set():
+            raise self._out_of_reach()  # told to wait for longer than the cycle lasts
         self._finish()
         return self.report
+
+    def _out_of_reach(self) -> ExchangeOutOfReach:
+        return ExchangeOutOfReach(
+            f"P2P_API_URL={printable(self.settings.api_url)} is out of reach "
+            f"({self.exchange.last_failure}): check the address and the network, "
+            "or see `make demo`, which needs neither."
+        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

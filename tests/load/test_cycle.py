@@ -1,0 +1,458 @@
+"""Whole cycles: real dlt, real PostgreSQL, and an exchange that says what a test wants."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from load.exchange import CONFIG, FIATS, SEARCH
+from load.pipeline import ExchangeOutOfReach, Progress
+from load.source import TABLES, Batch
+from load.state import State
+from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
+from warehouse.errors import UserError
+from warehouse.postgres import single_writer
+
+USDT, BTC, SELL = "VES-USDT-BUY", "VES-BTC-BUY", "VES-USDT-SELL"
+OFFERS = [offer(number) for number in range(45)]
+
+
+@pytest.fixture(autouse=True)
+def market(stub: Stub) -> None:
+    """Two pairs of one fiat; one book of three pages, one of one, one empty."""
+    stub.put(USDT, OFFERS)
+    stub.put(SELL, OFFERS[:7])
+    stub.put(BTC, [])
+
+
+def search_only(reply: Callable[[Json, int], Reply | None]) -> Callable[..., Reply | None]:
+    return lambda path, body, times: reply(body, times) if path == SEARCH else None
+
+
+def test_a_cycle_lands_every_page_verbatim_with_its_digest(loader: Loader, stub: Stub) -> None:
+    report = loader.run()
+    landed = loader.rows(
+        "select fiat_code, asset_code, side, page, offers, announced_total, body::text, "
+        "body_sha256, run_id from staging.pages order by 1, 2, 3, 4"
+    )
+    assert [row[1:6] for row in landed] == [
+        ("BTC", "BUY", 1, 0, 0),
+        ("USDT", "BUY", 1, 20, 45),
+        ("USDT", "BUY", 2, 20, 45),
+        ("USDT", "BUY", 3, 5, 45),
+        ("USDT", "SELL", 1, 7, 7),
+    ]
+    assert landed[1][6].encode() == envelope(OFFERS[:20], 45)
+    assert all(sha256(row[6].encode()).hexdigest() == row[7] for row in landed)
+    assert {row[8] for row in landed} == {"run1"}
+    assert (report.books_read, report.books_complete, report.pages_landed) == (3, 3, 5)
+
+
+def test_every_table_is_there_after_the_first_cycle_with_the_columns_agreed(
+    loader: Loader,
+) -> None:
+    loader.run()
+    for table, columns in TABLES.items():
+        found = loader.rows(
+            "select column_name from information_schema.columns "
+            "where table_schema = 'staging' and table_name = %s",
+            table,
+        )
+        assert set(found) == set(columns.names), table
+    assert loader.rows(
+        "select data_type from information_schema.columns "
+        "where table_schema = 'staging' and table_name = 'pages' and column_name = 'body'"
+    ) == ["json"]
+
+
+def test_every_row_belongs_to_a_finished_load(loader: Loader) -> None:
+    report = loader.run()
+    for table in TABLES:
+        loads = loader.rows(f"select distinct _dlt_load_id from staging.{table}")
+        assert set(loads) <= set(report.load_ids), table
+    assert loader.rows("select count(*) from staging._dlt_loads where status = 0") == [
+        len(report.load_ids)
+    ]
+
+
+def test_our_indexes_are_made_and_dlts_unique_ones_are_not(loader: Loader) -> None:
+    loader.run()
+    loader.run()
+    found = loader.rows("select indexdef from pg_indexes where schemaname = 'staging'")
+    assert not any("UNIQUE" in index for index in found)
+    for place in (
+        "pages USING btree (snapshot_id)",
+        "pages USING btree (_dlt_load_id)",
+        "snapshots USING btree (started_at)",
+        "snapshots USING btree (_dlt_load_id)",
+        "snapshots USING btree (snapshot_id)",
+    ):
+        assert sum(place in index for index in found) == 1, place
+
+
+def test_the_catalogue_lands_once_a_day(loader: Loader, stub: Stub) -> None:
+    loader.run()
+    loader.run()
+    assert sorted(
+        loader.rows("select kind, fiat_code, items, is_complete from staging.catalogue_readings")
+    ) == [
+        ("fiats", None, 1, True),
+        ("payment_methods", "VES", 1, True),
+        ("trading_pairs", "VES", 3, True),
+    ]
+    assert loader.rows("select fiat_code, symbol, scale, country_code from staging.fiats") == [
+        ("VES", "Bs.", 2, "VE")
+    ]
+    assert sorted(loader.rows("select asset_code, side from staging.trading_pairs")) == [
+        ("BTC", "BUY"),
+        ("USDT", "BUY"),
+        ("USDT", "SELL"),
+    ]
+    loader.clock.advance(24 * 60)
+    loader.run()
+    assert loader.rows("select count(*) from staging.catalogue_readings") == [6]
+
+
+def test_a_limit_that_names_a_new_fiat_has_it_read_at_once(loader: Loader, stub: Stub) -> None:
+    stub.put("ARS-USDT-BUY", OFFERS[:1])
+    loader.run(settings={"fiats": ("VES",)})
+    assert {name for name, _ in stub.searches()} == {USDT, BTC, SELL}
+    loader.run(settings={"fiats": ("ARS",)})
+    assert stub.searches()[-1] == ("ARS-USDT-BUY", 1)
+
+
+def test_a_limit_on_assets_limits_what_is_read(loader: Loader, stub: Stub) -> None:
+    report = loader.run(settings={"assets": ("BTC",)})
+    assert stub.searches() == [(BTC, 1)]
+    assert report.books_listed == 1
+
+
+def test_a_limit_that_names_nothing_listed_is_said_in_one_line(loader: Loader) -> None:
+    with pytest.raises(UserError, match=r"P2P_FIATS=XXX.*lists none") as refusal:
+        loader.run(settings={"fiats": ("XXX",)})
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_catalogue_that_fails_leaves_the_last_known_in_place_and_says_so(
+    loader: Loader, stub: Stub
+) -> None:
+    loader.run()
+    loader.clock.advance(25 * 60)
+    stub.override = lambda path, _body, _times: (503, b"") if path in (FIATS, CONFIG) else None
+    report = loader.run()
+    assert report.books_complete == 3
+    assert loader.rows(
+        "select kind, incomplete_reason from staging.catalogue_readings where not is_complete"
+    ) == [("fiats", "http_503")]
+
+
+def test_codes_that_could_not_be_keys_are_dropped_and_counted(loader: Loader, stub: Stub) -> None:
+    stub.put("VES-'; drop table-BUY", [])
+    report = loader.run()
+    assert report.dropped_codes == 1
+    assert report.books_listed == 3
+
+
+def test_an_unchanged_book_lands_its_row_and_no_pages(loader: Loader, stub: Stub) -> None:
+    loader.run()
+    for item in OFFERS:
+        item["advertiser"]["activeTimeInSecond"] += 7
+    report = loader.run()
+    assert report.books_unchanged == 3
+    assert report.pages_landed == 0
+    assert loader.rows("select count(*) from staging.pages") == [5]
+    first, second = loader.rows(
+        "select snapshot_id, same_as_snapshot_id, is_unchanged, pages, offers_distinct "
+        "from staging.snapshots where asset_code = 'USDT' and side = 'BUY' order by started_at"
+    )
+    assert first[1:] == (None, False, 3, 45)
+    assert second[1:] == (first[0], True, 3, 45)
+
+
+def test_a_third_equal_reading_still_names_the_snapshot_with_the_pages(loader: Loader) -> None:
+    for _ in range(3):
+        loader.run()
+    assert loader.rows(
+        "select count(distinct same_as_snapshot_id), count(same_as_snapshot_id) "
+        "from staging.snapshots where side = 'SELL'"
+    ) == [(1, 2)]
+
+
+def test_a_changed_book_lands_its_pages_anew(loader: Loader, stub: Stub) -> None:
+    loader.run()
+    stub.put(SELL, [*OFFERS[:6], offer(6, price="41")])
+    report = loader.run()
+    assert (report.books_unchanged, report.pages_landed) == (2, 1)
+
+
+def test_a_failed_book_is_an_incomplete_snapshot_and_not_a_failed_cycle(
+    loader: Loader, stub: Stub
+) -> None:
+    stub.override = search_only(
+        lambda body, _: (
+            b"<html>" if body["page"] == 2 else (503, b"") if body["asset"] == "BTC" else None
+        )
+    )
+    report = loader.run()
+    assert report.incomplete_reasons == {"not_json": 1, "http_503": 1}
+    assert sorted(
+        loader.rows(
+            "select asset_code, side, is_complete, incomplete_reason, pages from staging.snapshots"
+        )
+    ) == [
+        ("BTC", "BUY", False, "http_503", 0),
+        ("USDT", "BUY", False, "not_json", 1),
+        ("USDT", "SELL", True, None, 1),
+    ]
+    assert loader.rows("select count(*) from staging.pages") == [2]
+
+
+def test_after_an_incomplete_reading_an_equal_book_lands_its_pages_all_the_same(
+    loader: Loader, stub: Stub
+) -> None:
+    loader.run()
+    stub.override = search_only(lambda body, _: b"<html>" if body["page"] == 2 else None)
+    loader.run()
+    stub.override = lambda *_: None
+    report = loader.run()
+    assert report.books_unchanged == 2
+    assert loader.snapshots("is_complete, is_unchanged, pages")[-3:].count((True, False, 3)) == 1
+
+
+def test_a_book_suddenly_empty_is_believed_the_second_time(loader: Loader, stub: Stub) -> None:
+    loader.run()
+    stub.put(SELL, [])
+    loader.run()
+    loader.run()
+    assert loader.rows(
+        "select is_complete, incomplete_reason, offers_seen from staging.snapshots "
+        "where side = 'SELL' order by started_at"
+    ) == [(True, None, 7), (False, "suddenly_empty", 0), (True, None, 0)]
+
+
+def test_started_at_of_a_book_grows_also_when_the_clock_is_set_back(loader: Loader) -> None:
+    loader.run()
+    loader.clock.advance(-60)
+    loader.run()
+    loader.clock.advance(-60)
+    loader.run()
+    assert loader.rows(
+        "select bool_and(grows) from (select started_at > lag(started_at) over (order by run_id) "
+        "as grows from staging.snapshots where side = 'SELL') as readings"
+    ) == [True]
+
+
+def test_hostile_text_lands_and_the_next_good_page_too(loader: Loader, stub: Stub) -> None:
+    nasty = [offer(number) for number in range(3)]
+    nasty[0]["advertiser"]["nickName"] = "'; drop table staging.pages; --<script>\u202e\x1b[2J"
+    nasty[1]["advertiser"]["nickName"] = "x" * 10_000
+    sent = envelope(nasty, 3).replace(b'"ana"', b'"a\\u0000\\ud800\xff"').replace(b"40.5", b"1e9")
+    stub.override = search_only(lambda body, _: sent if body["tradeType"] == "SELL" else None)
+    report = loader.run()
+    assert report.books_complete == 3
+    assert loader.rows(
+        "select cleaned_characters, body::jsonb #>> '{data,2,advertiser,nickName}' "
+        "from staging.pages where side = 'SELL'"
+    ) == [(3, "a\ufffd\ufffd\ufffd")]
+    assert report.cleaned_characters == 3
+    stub.override = lambda *_: None
+    assert loader.run().books_complete == 3
+
+
+def test_a_field_never_seen_is_reported_once(loader: Loader, stub: Stub) -> None:
+    stub.put(SELL, [offer(1, shinyNew="x"), offer(2, shinyNew="y")])
+    assert loader.run().new_fields == ["adv.shinyNew"]
+    stub.put(SELL, [offer(1, shinyNew="z")])
+    assert loader.run().new_fields == []
+    assert loader.rows("select path, json_type, run_id from staging.new_fields") == [
+        ("adv.shinyNew", "text", "run1")
+    ]
+
+
+def test_four_books_are_read_at_once_and_no_more(loader: Loader, stub: Stub) -> None:
+    for number in range(8):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:1])
+    under_way, most, lock = [0], [0], threading.Lock()
+    four = threading.Barrier(4)
+
+    def count(body: Json, times: int) -> None:
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        if len(stub.searches()) <= 4:
+            four.wait(5)
+        with lock:
+            under_way[0] -= 1
+
+    stub.override = search_only(count)
+    loader.run()
+    assert most[0] == 4
+
+
+def test_a_batch_is_bounded_by_books_and_by_pages(
+    loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:1])
+    monkeypatch.setattr("load.pipeline.BATCH_BOOKS", 4)
+    report = loader.run()
+    assert len(report.load_ids) == 1 + 3
+    monkeypatch.setattr("load.pipeline.BATCH_BOOKS", 100)
+    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 3)
+    for number in range(9):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:2])
+    assert len(loader.run().load_ids) >= 3
+
+
+def test_old_states_do_not_pile_up(loader: Loader) -> None:
+    for _ in range(7):
+        report = loader.run()
+    assert loader.rows("select count(*) from staging._dlt_pipeline_state") == [5]
+    assert report.load_ids[-1] in loader.rows(
+        "select _dlt_load_id from staging._dlt_pipeline_state"
+    )
+    kept = list(loader.settings.home.glob("dlt/pipelines/binance_p2p/load/loaded/*"))
+    assert len(kept) <= 3
+
+
+def test_an_exchange_that_is_not_there_is_said_in_one_line(loader: Loader) -> None:
+    with pytest.raises(ExchangeOutOfReach) as failure:
+        loader.run(settings={"api_url": "http://127.0.0.1:9"})
+    line = str(failure.value)
+    assert "P2P_API_URL=http://127.0.0.1:9" in line
+    assert "make demo" in line
+    assert "\n" not in line
+
+
+def test_an_exchange_that_went_away_since_the_last_cycle_is_out_of_reach_too(
+    loader: Loader, stub: Stub
+) -> None:
+    loader.run()
+    loader.clock.advance(25 * 60)
+    with pytest.raises(ExchangeOutOfReach):
+        loader.run(settings={"api_url": "http://127.0.0.1:9"})
+    stub.override = lambda *_: (451, b"<html>")
+    with pytest.raises(ExchangeOutOfReach, match="http_451"):
+        loader.run()
+
+
+def test_a_ban_that_outlasts_the_cycle_with_nothing_read_is_out_of_reach(
+    loader: Loader, stub: Stub
+) -> None:
+    stub.override = lambda *_: (418, b"", {"Retry-After": "259200"})
+    with pytest.raises(ExchangeOutOfReach, match="http_418"):
+        loader.run()
+    assert len(stub.requests) == 1
+
+
+def test_a_second_loader_is_told_that_one_runs(loader: Loader) -> None:
+    with single_writer(loader.warehouse, "load"), pytest.raises(UserError, match="load"):
+        loader.run()
+
+
+def test_a_stop_lands_what_was_read_whole_and_leaves_the_rest(loader: Loader, stub: Stub) -> None:
+    stop = threading.Event()
+    for number in range(9):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:1])
+
+    def stop_in_the_large_book(body: Json, _: int) -> None:
+        if body["asset"] == "USDT" and body["page"] == 2:
+            stop.set()
+
+    stub.override = search_only(stop_in_the_large_book)
+    report = loader.run(stop=stop)
+    assert report.stopped
+    landed = set(loader.rows("select asset_code from staging.snapshots where side = 'BUY'"))
+    assert "USDT" not in landed
+    assert report.books_read == len(loader.snapshots())
+    assert report.books_cut_short + report.books_read == report.books_planned
+    stub.requests.clear()
+    stub.override = lambda *_: None
+    resumed = loader.run()
+    assert resumed.resumed
+    assert (USDT, 1) in stub.searches()
+    assert not {name.split("-")[1] for name, _ in stub.searches() if "BUY" in name} & landed
+    assert not resumed.stopped
+
+
+def test_an_interrupted_cycle_older_than_the_interval_begins_anew(
+    loader: Loader, stub: Stub
+) -> None:
+    stop = threading.Event()
+
+    def stop_on_the_second_page(body: Json, _: int) -> None:
+        if body["page"] == 2:
+            stop.set()
+
+    stub.override = search_only(stop_on_the_second_page)
+    loader.run(stop=stop)
+    stub.override = lambda *_: None
+    loader.clock.advance(21)
+    report = loader.run()
+    assert not report.resumed
+    assert report.books_read == 3
+
+
+def test_a_cycle_that_ended_is_not_gone_on_with(loader: Loader) -> None:
+    loader.run()
+    report = loader.run()
+    assert not report.resumed
+    assert report.books_read == 3
+
+
+def test_a_poison_page_costs_nobody_else_and_blocks_nothing(
+    loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing that gets through the boundary is known to be refused: so the boundary is opened.
+    monkeypatch.setattr("load.exchange.clean", lambda raw: (raw, 0))
+    monkeypatch.setattr("load.source._pages", spoil_pages_of_sell)
+    report = loader.run()
+    assert report.incomplete_reasons == {"refused_by_warehouse": 1}
+    assert report.books_complete == 2
+    assert loader.rows("select count(*) from staging.pages") == [4]
+    monkeypatch.undo()
+    assert loader.run().books_complete == 3
+
+
+def spoil_pages_of_sell(batch: Batch) -> list[Json]:
+    return [
+        {column: None for column in TABLES["pages"].names}
+        | {
+            "snapshot_id": reading.snapshot_id,
+            "page": page.number,
+            "body": b"{" if reading.book.side == "SELL" else page.body,
+        }
+        for reading in batch.readings
+        for page in reading.pages
+    ]
+
+
+def test_progress_is_told_as_books_are_read(loader: Loader) -> None:
+    told: list[Progress] = []
+    loader.run(on_progress=told.append)
+    assert (told[-1].books_done, told[-1].books_total) == (3, 3)
+    assert (told[-1].pages, told[-1].offers) == (5, 52)
+    assert all(step.message.isprintable() for step in told)
+
+
+def test_a_warehouse_that_does_not_answer_is_said_in_one_line(loader: Loader) -> None:
+    nowhere = replace(loader.warehouse, database="not_there")
+    with pytest.raises(UserError, match="DATABASE_URL.*does not answer") as refusal:
+        loader.run(warehouse=nowhere)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_state_survives_its_way_through_json() -> None:
+    state = State()
+    assert State.load(state.dump()).dump() == state.dump()
+    assert State.load({}).dump() == state.dump()
+    assert State.load({"version": 99, "books": {"?": []}}).dump() == state.dump()
+
+
+def test_what_a_payment_method_is_called_lands_as_it_is_written(loader: Loader) -> None:
+    loader.run()
+    assert loader.rows("select identifier, name, short_name from staging.payment_methods") == [
+        ("Banesco", "Banesco", None)
+    ]

@@ -1,0 +1,194 @@
+"""Each failure by its name, and what an answer is worth when it is understood."""
+
+import gzip
+import threading
+
+import orjson
+import pytest
+
+from load.exchange import LARGEST_ANSWER, TRIES, CallFailed, Exchange, Unreachable
+from load.pacing import Pacer
+from tests.load.conftest import Clock, FakeTime, Json, Reply, Stub, envelope, offer
+
+GO = threading.Event()
+
+
+def search(exchange: Exchange, page: int = 1) -> object:
+    return exchange.search("VES", "USDT", "BUY", page, GO).data
+
+
+def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
+    """What a call fails with when it always gets this reply, once something was understood."""
+    stub.put("VES-USDT-BUY", [offer(1)])
+    search(exchange)
+    stub.override = lambda *_: reply
+    with pytest.raises(CallFailed) as failure:
+        search(exchange)
+    assert not isinstance(failure.value, Unreachable)
+    return failure.value.reason
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ((429, b""), "http_429"),
+        ((418, b"", {"Retry-After": "1"}), "http_418"),
+        ((403, b"<html>no</html>"), "http_403"),
+        ((451, b"<html>no</html>"), "http_451"),
+        ((500, b"{}"), "http_500"),
+        ((503, b"<html>"), "http_503"),
+        ((404, b'{"path":"/x"}'), "http_404"),
+        ((302, b"", {"Location": "http://127.0.0.1:9/"}), "http_302"),
+        ((400, b'{"code":"000002","message":"illegal parameter","data":null}'), "code_000002"),
+        (envelope(None, code="000002"), "code_000002"),
+        (envelope(None, code="\x1b[2J\n"), "code_unreadable"),
+        (b"<html>down for maintenance</html>", "not_json"),
+        (b"", "not_json"),
+        (b'{"code":"000000","data":[', "not_json"),
+        (b'{"code":"000000","data":[{"adv":{"price":NaN}}]}', "not_json"),
+        (b'{"code":"000000","data":[{"adv":{"price":1e400}}]}', "not_json"),
+        (b'{"code":"000000","data":[{"adv":{"price":-Infinity}}]}', "not_json"),
+        (b'{"code":"000000","data":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "too_deep"),
+        (b"[]", "wrong_shape"),
+        (b"null", "wrong_shape"),
+        (b'{"data":[]}', "wrong_shape"),
+        (envelope(None), "wrong_shape"),
+        (envelope(None, data={"0": {}}), "wrong_shape"),
+        (envelope(None, data=[1, "a"]), "wrong_shape"),
+        ((200, b"\x1f\x8bnonsense", {"Content-Encoding": "gzip"}), "not_json"),
+        ((200, b'{"code"', {"Content-Length": "1000"}), "cut"),
+    ],
+)
+def test_each_failure_has_its_name(
+    exchange: Exchange, stub: Stub, reply: Reply, reason: str
+) -> None:
+    assert reason_of(exchange, stub, reply) == reason
+
+
+def test_a_page_above_fifty_megabytes_is_refused_by_name(exchange: Exchange, stub: Stub) -> None:
+    bomb = gzip.compress(b" " * (LARGEST_ANSWER + 1), compresslevel=1)
+    assert reason_of(exchange, stub, (200, bomb, {"Content-Encoding": "gzip"})) == "too_large"
+
+
+def test_a_silent_exchange_is_a_timeout(
+    exchange: Exchange, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("load.exchange.READ_SECONDS", 0.05)
+    released = threading.Event()
+
+    def silent(*_: object) -> Reply:
+        released.wait(5)
+        return b""
+
+    stub.override = silent
+    with pytest.raises(CallFailed) as failure:
+        search(exchange)
+    released.set()
+    assert failure.value.reason == "timeout"
+
+
+def test_nobody_listening_is_no_connection_and_found_out_soon(pacer: Pacer) -> None:
+    nowhere = Exchange("http://127.0.0.1:9", pacer)
+    with pytest.raises(Unreachable) as failure:
+        search(nowhere)
+    assert failure.value.reason == "connection"
+    assert pacer.counts.attempts == 3
+
+
+@pytest.mark.parametrize("reply", [(503, b""), b"not json", envelope(None, code="000002")])
+def test_a_passing_failure_is_tried_again(exchange: Exchange, stub: Stub, reply: Reply) -> None:
+    stub.put("VES-USDT-BUY", [offer(1)])
+    stub.override = lambda _path, _body, times: reply if times < TRIES else None
+    assert exchange.search("VES", "USDT", "BUY", 1, GO).attempts == TRIES
+
+
+def test_every_attempt_pays(exchange: Exchange, stub: Stub, pacer: Pacer) -> None:
+    stub.override = lambda *_: (500, b"")
+    with pytest.raises(CallFailed):
+        search(exchange)
+    assert pacer.counts.attempts == TRIES == len(stub.requests)
+    assert pacer.counts.retries == TRIES - 1
+
+
+def test_retry_after_is_waited_for(exchange: Exchange, stub: Stub, time: FakeTime) -> None:
+    stub.put("VES-USDT-BUY", [])
+    replies: dict[int, Reply] = {1: (429, b"", {"Retry-After": "77"})}
+    stub.override = lambda _path, _body, times: replies.get(times)
+    start = time.now()
+    search(exchange)
+    assert time.now() - start >= 77
+
+
+def test_forbidden_twice_with_nothing_ever_read_is_out_of_reach(
+    exchange: Exchange, stub: Stub, pacer: Pacer
+) -> None:
+    stub.override = lambda *_: (403, b"<html>")
+    with pytest.raises(Unreachable):
+        search(exchange)
+    assert len(stub.requests) == 2
+
+
+def test_the_key_is_sent_and_never_logged(
+    stub: Stub, pacer: Pacer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    stub.override = lambda _path, _body, times: (500, b"") if times == 1 else None
+    search(Exchange(stub.url, pacer, api_key="geheim", clock=clock))
+    assert stub.headers[0]["X-MBX-APIKEY"] == "geheim"
+    assert "geheim" not in caplog.text + str([vars(record) for record in caplog.records])
+
+
+def test_without_a_key_no_key_is_sent(exchange: Exchange, stub: Stub) -> None:
+    search(exchange)
+    assert "X-MBX-APIKEY" not in stub.headers[0]
+
+
+def test_a_thread_keeps_its_connection(exchange: Exchange, stub: Stub) -> None:
+    for page in range(1, 4):
+        search(exchange, page)
+    assert exchange._session() is exchange._session()
+
+
+@pytest.mark.parametrize(
+    ("total", "understood"),
+    [(34, 34), ("34", 34), (None, None), (-1, None), (True, None), ("many", None), (1e30, None)],
+)
+def test_a_total_is_a_whole_number_or_unknown(
+    exchange: Exchange, stub: Stub, total: object, understood: int | None
+) -> None:
+    stub.override = lambda *_: envelope([], total)
+    assert exchange.search("VES", "USDT", "BUY", 1, GO).total == understood
+
+
+def test_the_body_lands_as_it_came_but_for_what_was_cleaned(exchange: Exchange, stub: Stub) -> None:
+    sent = b'{ "code":"000000",  "data":[{"adv":{"advNo":"1"},"n":"\\u0000\\ud800 \xc3\xb1"}]}'
+    stub.override = lambda *_: sent
+    answer = exchange.search("VES", "USDT", "BUY", 1, GO)
+    assert answer.body == sent.replace(b"\\u0000\\ud800", b"\\ufffd\\ufffd")
+    assert answer.cleaned == 2
+
+
+def test_hostile_text_reaches_the_log_escaped(
+    exchange: Exchange, stub: Stub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    stub.override = lambda *_: envelope(None, code="\x1b[31m")
+    with pytest.raises(CallFailed):
+        search(exchange)
+    assert all("\x1b" not in str(vars(record)) for record in caplog.records)
+
+
+def test_what_is_asked_is_the_friendly_endpoint_with_the_takers_side(
+    exchange: Exchange, stub: Stub
+) -> None:
+    exchange.search("VES", "USDT", "SELL", 3, GO)
+    path, body = stub.requests[0]
+    expected: Json = {
+        "fiat": "VES",
+        "asset": "USDT",
+        "tradeType": "SELL",
+        "page": 3,
+        "rows": 20,
+    }
+    assert (path, body) == ("/bapi/c2c/v2/friendly/c2c/adv/search", expected)
+    assert orjson.dumps(body)
