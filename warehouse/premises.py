@@ -21,7 +21,7 @@ from warehouse.engine import Account
 from warehouse.errors import UserError
 
 PORT = 5432  # of no network: it only names the socket's file
-_SOCKET_FILE = f".s.PGSQL.{PORT}"
+SOCKET_FILE = f".s.PGSQL.{PORT}"
 _LONGEST_SOCKET_PATH = 103  # bytes; 107 on Linux, 103 on macOS
 
 
@@ -183,7 +183,7 @@ def _temporary_folders() -> Iterator[Path]:
 
 def _fits(folder: Path) -> bool:
     """Whether a socket in `folder` has a path that the kernel takes, and libpq: no list to it."""
-    path = os.fsencode(folder / _SOCKET_FILE)
+    path = os.fsencode(folder / SOCKET_FILE)
     return len(path) <= _LONGEST_SOCKET_PATH and b"," not in path
 
 

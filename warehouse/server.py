@@ -17,6 +17,7 @@ from warehouse.engine import MAJOR_VERSION, find_engine
 from warehouse.errors import UserError
 from warehouse.premises import (
     PORT,
+    SOCKET_FILE,
     Premises,
     close_socket_folder,
     open_socket_folder,
@@ -29,6 +30,7 @@ USER = DATABASE = "p2p"
 _PATIENCE = 120.0  # seconds for a recovery after a crash; that of 2 GB of WAL takes a part of it
 _GRACE = 3.0  # seconds until a backend that outlived its server is ended, and again until killed
 _PREFIX = re.compile(r"^.*?(?=(?:LOG|ERROR|FATAL|PANIC): )")  # of a line of the server's log
+_LEAST_SPACE = 64_000_000  # bytes: new data take 45 MB, and WAL grows by 16
 _LARGE_LOG = 10_000_000  # bytes
 
 _OPTIONS = {
@@ -72,10 +74,11 @@ class Server:
         Raises:
             UserError: it does not start; the line ends with the server's own reason.
         """
+        if self._premises.data.exists() and self._answers():
+            return
+        self._require_space()
         if not self._premises.data.exists():
             self._make_data()
-        elif self._answers():
-            return
         self._require_our_major()
         first_try = time.monotonic()
         while not self._start():
@@ -153,6 +156,16 @@ class Server:
                 "or set P2P_HOME to another folder."
             )
 
+    def _require_space(self) -> None:
+        """Refuse a full disk, on which a server neither starts nor gives up."""
+        free = shutil.disk_usage(self._premises.room).free
+        if free < _LEAST_SPACE:
+            raise UserError(
+                f"P2P_HOME: {free // 1_000_000} MB are free where the database stands "
+                f"({self._premises.room}), {_LEAST_SPACE // 1_000_000} MB are the least to start "
+                "it: make room, or set P2P_HOME to a folder on another disk."
+            )
+
     def _start(self) -> bool:
         """Start the server and wait until it answers; False when remains are in its way."""
         if self._log.exists() and self._log.stat().st_size > _LARGE_LOG:
@@ -220,9 +233,9 @@ class Server:
         """End what a killed server left behind, gently at first.
 
         Its children notice by themselves when they are idle, not in the middle of a statement.
-        A pid file whose process is something else by now, or a zombie that no init collects
-        (both usual in containers), would block every start for ever: PostgreSQL only asks
-        whether the number is taken.
+        A pid file, or a socket's lock, whose process is something else by now, or a zombie
+        that no init collects (both usual in containers), would block every start for ever:
+        PostgreSQL only asks whether the number is taken.
         """
         processes = self._processes()
         if processes is None:
@@ -236,6 +249,8 @@ class Server:
             return
         if not processes:
             pid_file.unlink(missing_ok=True)
+            for name in (SOCKET_FILE, f"{SOCKET_FILE}.lock"):
+                (self.socket_folder / name).unlink(missing_ok=True)
         elif waited > _GRACE:
             for pid in processes:
                 os.kill(pid, signal.SIGKILL if waited > 2 * _GRACE else signal.SIGTERM)

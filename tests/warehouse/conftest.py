@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -125,7 +126,9 @@ with open_warehouse(Settings(home=Path(sys.argv[1]))) as warehouse:
     ) -> None:
         """Start it, with a line of `extra` Python; `until_open` waits."""
         paths = [str(PROJECT_ROOT), sysconfig.get_path("platlib")]
-        as_user = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
+        as_user = (
+            {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+        )
         self.process = subprocess.Popen(
             [python, "-c", self._SCRIPT.replace("{extra}", extra), str(home)],
             stdin=subprocess.PIPE,

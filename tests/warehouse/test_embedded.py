@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.conftest import IS_ROOT, Command, Elsewhere, postmaster
-from warehouse import engine
+from warehouse import engine, server
 from warehouse.embedded import erase
 from warehouse.engine import Account, find_engine
 from warehouse.errors import UserError
@@ -256,6 +256,16 @@ def test_a_database_that_was_kept_elsewhere_and_is_gone_is_not_replaced_in_silen
     with pytest.raises(UserError, match="P2P_HOME.*gone"), open_warehouse(Settings(home=home)):
         pass
     (home / "postgres").unlink()
+
+
+def test_a_full_disk_is_refused_in_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_LEAST_SPACE", 10**18)
+    with (
+        pytest.raises(UserError, match="P2P_HOME: .* MB are free"),
+        open_warehouse(Settings(home=home)),
+    ):
+        pass
+    assert not (home / "postgres").exists()
 
 
 def test_a_missing_wheel_is_refused_in_one_line(

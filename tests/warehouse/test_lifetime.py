@@ -78,7 +78,7 @@ def test_a_child_that_goes_on_with_its_statement_is_ended(
     command.leave()
 
 
-def test_a_pid_file_whose_number_belongs_to_another_process_now_blocks_nothing(
+def test_lock_files_whose_number_belongs_to_another_process_now_block_nothing(
     used_home: Path,
 ) -> None:
     command = Command(used_home).until_open()
@@ -87,7 +87,9 @@ def test_a_pid_file_whose_number_belongs_to_another_process_now_blocks_nothing(
     account = Account.for_data(data)
     as_server = {} if os.geteuid() == account.uid else {"user": account.uid}
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", **as_server) as other:  # type: ignore[call-overload]
-        (data / "postmaster.pid").write_text(f"{other.pid}\n{data}\n0\n5432\n\n\n0 0\n")
+        left = f"{other.pid}\n{data}\n0\n5432\n\n\n0 0\n"
+        (data / "postmaster.pid").write_text(left)
+        (used_home / "run" / ".s.PGSQL.5432.lock").write_text(left)
         assert command.visit in visits(used_home)
         other.communicate()
 
