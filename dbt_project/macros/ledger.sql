@@ -2,7 +2,8 @@
     Which loads a model has taken in: the watermark is a set of load ids, never a time, so that late,
     replayed and clock-shifted loads are met like any other.
 
-    `ops.admitted_loads`    loads that the transform may read: finished, and not quarantined by a check
+    `ops.quarantined_loads` loads that a check refused; the flow writes it
+    `ops.admitted_loads`    loads that the transform may read: finished, and not quarantined
     `ops.transformed_loads` model x load: what each incremental model has taken in
 
     A model claims its loads in a pre-hook, inside the transaction that writes its rows: killed in
@@ -12,12 +13,6 @@
 {#- Runs the statements that make the tables of the ledger, where they are missing. -#}
 {% macro prepare_ledger() %}
     create schema if not exists ops;
-    create table if not exists ops.quarantined_loads (
-        load_id text primary key,
-        run_id text,
-        reason text not null,
-        quarantined_at timestamptz not null default now()
-    );
     create table if not exists ops.admitted_loads (
         load_id text primary key,
         admitted_at timestamptz not null default now()
@@ -37,14 +32,20 @@
 {% macro admit_loads() %}
     {% if execute and flags.WHICH in ('build', 'run') %}
         {% set loads = source('binance_p2p', '_dlt_loads') %}
+        {% if not adapter.get_relation(loads.database, loads.schema, loads.identifier) %}
+            {{ exceptions.raise_compiler_error('Nothing has landed yet: run `p2p run` or `p2p demo` first.') }}
+        {% endif %}
+        {% set quarantined = adapter.get_relation(loads.database, 'ops', 'quarantined_loads') %}
         insert into ops.admitted_loads (load_id)
         select loads.load_id
         from {{ loads }} as loads
         where
             loads.status = 0
-            and not exists (
-                select 1 from ops.quarantined_loads as quarantined where quarantined.load_id = loads.load_id
-            )
+            {% if quarantined %}
+                and not exists (
+                    select 1 from {{ quarantined }} as refused where refused.load_id = loads.load_id
+                )
+            {% endif %}
         on conflict (load_id) do nothing
     {% endif %}
 {% endmacro %}

@@ -1,0 +1,256 @@
+"""The `p2p` command. Exit status: 0 success, 1 a check failed, 2 wrong use or settings."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from warehouse.errors import UserError
+from warehouse.settings import PROJECT_ROOT, Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="p2p",
+    help="A data warehouse of the Binance P2P market: what currencies really cost, in SQL.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+Codes = Annotated[str, typer.Option(help="Comma list; empty: as the settings say.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")]
+
+
+def main() -> NoReturn:
+    """Run the command; whatever goes wrong ends in one line, and in the log in full."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(SUCCESS)
+    except Exception as error:
+        sys.exit(_failed(error))
+    sys.exit(status if isinstance(status, int) else SUCCESS)
+
+
+def _failed(error: Exception) -> int:
+    from click import ClickException
+
+    if isinstance(error, ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, UserError):
+        from flows.cycle import CheckFailed
+
+        log.debug("failed", exc_info=error)
+        _say(str(error))
+        return CHECK_FAILED if isinstance(error, CheckFailed) else WRONG_USE
+    log.error("unexpected failure", exc_info=error)
+    kind = type(error).__name__
+    _say(f"Something unexpected went wrong ({kind}); the log in P2P_HOME/logs/p2p.log has it.")
+    return CHECK_FAILED
+
+
+def _say(line: str) -> None:
+    from flows.log import escape
+
+    print(f"p2p: {escape(line)}", file=sys.stderr)
+
+
+def _start(settings: Settings, *, verbose: bool = False) -> None:
+    """Set up the log, and Prefect before anything imports it."""
+    from flows import log as logs
+    from flows import prefect_home
+
+    secrets = [
+        secret.get_secret_value()
+        for secret in (settings.database_url, settings.binance_api_key)
+        if secret
+    ]
+    if settings.database_url:
+        from warehouse.postgres import Warehouse
+
+        secrets.append(Warehouse.from_url(secrets[0]).password)
+    logs.configure(settings.log_format, settings.home / "logs", secrets, verbose=verbose)
+    prefect_home.prepare(settings.home)
+
+
+def _codes(text: str) -> list[str] | None:
+    return [code.strip().upper() for code in text.split(",") if code.strip()] or None
+
+
+@app.command()
+def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
+    """Run one cycle: load, check, transform, check."""
+    # Read once more as settings, so that a wrong code is refused as there.
+    given = {"fiats": _codes(fiats), "assets": _codes(assets)}
+    settings = load_settings(**{name: codes for name, codes in given.items() if codes})
+    _start(settings, verbose=verbose)
+    from flows.console import CycleProgress, out, stop_on_signal
+    from flows.cycle import SURROUNDINGS, Surroundings
+    from flows.elt import elt
+
+    stop = threading.Event()
+    with stop_on_signal(stop), CycleProgress() as progress:
+        SURROUNDINGS.set(
+            Surroundings(
+                settings=settings,
+                stop=stop,
+                on_progress=progress.loaded,
+                on_step=progress.step,
+            )
+        )
+        outcome = elt()
+    counts = outcome.counts
+    out.print(
+        f"Cycle {outcome.run_id}: {outcome.state} in {outcome.seconds:.0f} s. "
+        f"{counts['books_read']} books read of {counts['books_planned']} planned, "
+        f"{counts['books_complete']} complete, {counts['books_unchanged']} unchanged; "
+        f"{counts['offers']:,} offers, {counts['requests']:,} requests."
+    )
+    return SUCCESS if outcome.is_success else INTERRUPTED
+
+
+@app.command()
+def demo(verbose: Verbose = False) -> int:
+    """Three cycles over a simulated market, and a picture of the result."""
+    from flows.demo import demo_settings, run_demo
+
+    settings = demo_settings(load_settings())
+    _start(settings, verbose=verbose)
+    from flows.picture import show
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        outcomes = run_demo(settings)
+        home = _shown(settings.home)
+        show(
+            warehouse,
+            outcomes,
+            [
+                f'P2P_HOME={home} p2p sql "select * from market_quotes order by snapshot_at desc"',
+                f"P2P_HOME={home} p2p status",
+                f"P2P_HOME={home} p2p docs",
+                "p2p run --fiats VES,ARS --assets USDT      # the real market, no key needed",
+            ],
+        )
+    return SUCCESS
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One query; marts, ops and staging are found.")],
+    csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+) -> int:
+    """Ask the warehouse; it may only read."""
+    settings = load_settings()
+    from flows.query import ask, write_csv
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        answer = ask(warehouse, query)
+    if csv:
+        write_csv(answer, sys.stdout)
+    else:
+        from flows.console import out, table
+
+        out.print(table(None, answer.columns, answer.rows))
+        out.print(f"{len(answer.rows):,} rows", style="dim")
+    return SUCCESS
+
+
+@app.command()
+def status() -> int:
+    """The last cycles, and the age and completeness of each book."""
+    settings = load_settings()
+    from flows.console import out, table
+    from flows.query import BOOKS, RUNS, ask
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        present = ask(
+            warehouse, "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots')"
+        ).rows[0]
+        if present[0] is None:
+            raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
+        runs = ask(warehouse, RUNS)
+        out.print(table("Cycles, the latest first", runs.columns, runs.rows))
+        if present[1] is not None:
+            books = ask(warehouse, BOOKS)
+            out.print(table("Books of the last day", books.columns, books.rows))
+    return SUCCESS
+
+
+@app.command()
+def exchange(
+    port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 0,
+    replay: Annotated[
+        list[Path] | None, typer.Option(help="Serve recorded books instead; may be repeated.")
+    ] = None,
+    faults: Annotated[str, typer.Option(help="Rates of faults, `429=0.1,cut=0.02`.")] = "",
+    seed: Annotated[int, typer.Option(help="What the market's chance derives from.")] = 1,
+    fiats: Codes = "",
+    assets: Codes = "",
+) -> int:
+    """Serve the simulated exchange until it is stopped."""
+    from simulator.faults import Faults
+    from simulator.market import Market
+    from simulator.replay import Replay
+    from simulator.server import serve
+
+    try:
+        source = (
+            Replay(replay) if replay else Market(seed, _codes(fiats), _codes(assets), datetime.now(UTC))
+        )
+        injected = Faults.parse(faults, seed) if faults else None
+        serve(source, injected, port, lambda ready: print(f"P2P_API_URL={ready.url}", flush=True))
+    except (ValueError, OSError) as error:
+        raise UserError(f"The simulated exchange cannot start: {error}") from error
+    return SUCCESS
+
+
+@app.command()
+def docs() -> int:
+    """Build dbt's documentation as one page, and say where it and the checks' pages are."""
+    settings = load_settings()
+    _start(settings)
+    import shutil
+
+    from flows.transform import run_dbt
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        report = run_dbt(warehouse, ["docs", "generate", "--static"], settings.home / "dbt")
+    if not report.is_success:
+        raise UserError(f"dbt could not build its docs: {report.failures[0].message}")
+    folder = settings.home / "docs"
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    shutil.copyfile(settings.home / "dbt" / "target" / "static_index.html", page)
+    print(f"Models and columns: {page}")
+    checks = folder / "checks" / "index.html"
+    print(f"Checks: {checks if checks.exists() else 'none yet, a cycle writes them'}")
+    return SUCCESS
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it in the project."""
+    inside = path.is_relative_to(PROJECT_ROOT)
+    return str(path.relative_to(PROJECT_ROOT)) if inside else str(path)
+

@@ -1,0 +1,111 @@
+"""What `p2p` shows on a terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from flows.log import escape
+from load.report import Progress as LoadProgress
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def cell(value: Any) -> Text:
+    """A value from the warehouse, shown as text and obeyed by nobody."""
+    if value is None:
+        return Text("–", style="dim")
+    if isinstance(value, float):
+        return Text(f"{value:,.2f}")
+    return Text(escape(str(value)))
+
+
+def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """A table of `rows`, numbers to the right."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for number, column in enumerate(columns):
+        values = [row[number] for row in rows]
+        is_number = any(
+            value is not None and not isinstance(value, str | bool) for value in values
+        ) and all(value is None or hasattr(value, "__round__") for value in values)
+        shown.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell(value) for value in row))
+    return shown
+
+
+class CycleProgress:
+    """One line that tells what the cycle is at; silent when nobody watches."""
+
+    def __init__(self, prefix: str = "") -> None:
+        """Nothing is shown before the context is entered; `prefix` stands before each step."""
+        self._prefix = prefix
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[detail]}"),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=None, detail="")
+
+    def __enter__(self) -> CycleProgress:
+        """Start to show."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the line away."""
+        self._bar.stop()
+
+    def step(self, name: str) -> None:
+        """Another step of the cycle began."""
+        self._bar.reset(self._task, total=None, description=self._prefix + name, detail="")
+
+    def loaded(self, progress: LoadProgress) -> None:
+        """The loader got on."""
+        self._bar.update(
+            self._task,
+            total=progress.books_total or None,
+            completed=progress.books_done,
+            detail=escape(f"{progress.offers:,} offers, {progress.message}"),
+        )
+
+
+@contextmanager
+def stop_on_signal(stop: threading.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT asks for a clean stop, a second SIGINT insists."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+        err.print("Stopping: what is in hand is landed first (Ctrl-C again to insist).")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

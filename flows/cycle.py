@@ -1,0 +1,84 @@
+"""One cycle: what it works on, and how it was called."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from load.report import Progress
+from warehouse.errors import UserError
+from warehouse.postgres import Warehouse, open_warehouse, require_write_access, single_writer
+from warehouse.settings import Settings, load_settings
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a caller in this process may hand to the flow beside its parameters.
+
+    A flow's own parameters travel to Prefect's server, so they are plain, few and never secret.
+    """
+
+    settings: Settings | None = None
+    clock: Callable[[], datetime] = utc_now
+    stop: threading.Event = field(default_factory=threading.Event)
+    on_progress: Callable[[Progress], None] | None = None
+    on_step: Callable[[str], None] = lambda step: None
+
+
+SURROUNDINGS: ContextVar[Surroundings | None] = ContextVar("surroundings", default=None)
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One run of the flow, while it holds the warehouse."""
+
+    run_id: str
+    settings: Settings
+    warehouse: Warehouse
+    surroundings: Surroundings
+
+    @property
+    def data_docs(self) -> Path:
+        """Where the pages of the checks are written."""
+        return self.settings.home / "docs" / "checks"
+
+    @property
+    def dbt_home(self) -> Path:
+        """Where dbt keeps its parsed project and its logs."""
+        return self.settings.home / "dbt"
+
+
+@contextmanager
+def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cycle]:
+    """The cycle to run: settings read, warehouse open, and no other cycle on it.
+
+    Raises:
+        UserError: a setting is wrong, the warehouse is out of reach, or another cycle runs.
+    """
+    surroundings = SURROUNDINGS.get() or Surroundings()
+    settings = surroundings.settings or load_settings()
+    limits = {"fiats": fiats, "assets": assets}
+    limits = {name: codes for name, codes in limits.items() if codes}
+    if limits:
+        settings = settings.model_copy(update={k: tuple(v) for k, v in limits.items()})
+    with open_warehouse(settings) as warehouse:
+        require_write_access(warehouse)
+        with single_writer(warehouse, "cycle"):
+            started = surroundings.clock()
+            run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+            yield Cycle(run_id, settings, warehouse, surroundings)
+
+
+class CheckFailed(UserError):
+    """What was landed or built is not fit to go on with."""

@@ -1,0 +1,117 @@
+"""The log: one line an event, readable on a terminal, JSON with `P2P_LOG_FORMAT=json`.
+
+Much of what is logged came from the exchange, where attackers write the names: nothing here can
+break a line, colour a terminal or be taken for another event. What is secret never gets in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SHORTEST_SECRET = 4
+
+
+def escape(text: str) -> str:
+    """`text` on one line, with whatever a terminal would obey or reorder spelled out."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+class _Redacting(logging.Formatter):
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = sorted(
+            {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET},
+            key=len,
+            reverse=True,
+        )
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    @staticmethod
+    def _fields(record: logging.LogRecord) -> dict[str, object]:
+        return {name: value for name, value in vars(record).items() if name not in _OWN}
+
+
+class JsonFormatter(_Redacting):
+    """One JSON object a line, traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record`."""
+        event: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **self._fields(record),
+        }
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        return self._clean(json.dumps(event, default=str))
+
+
+class LineFormatter(_Redacting):
+    """`time level event key=value …`, with the traceback on the same line where it is wanted."""
+
+    def __init__(self, secrets: Iterable[str], *, with_traceback: bool) -> None:
+        """Tracebacks are for the file: on a terminal they would bury the line that helps."""
+        super().__init__(secrets)
+        self._with_traceback = with_traceback
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record`."""
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        parts = [time, record.levelname.lower(), record.getMessage()]
+        for name, value in self._fields(record).items():
+            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+            parts.append(f"{name}={shown if ' ' not in shown else json.dumps(shown)}")
+        if record.exc_info and self._with_traceback:
+            parts.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")
+        return self._clean(escape(" ".join(parts)))
+
+
+def configure(
+    log_format: str, folder: Path | None, secrets: Iterable[str] = (), *, verbose: bool = False
+) -> None:
+    """Send every event to standard error, and to a file in `folder` with what went wrong in full.
+
+    On a terminal standard error gets warnings and worse unless `verbose`, since there the
+    progress is shown instead.
+    """
+    secrets = list(secrets)
+    console = logging.StreamHandler(sys.stderr)
+    is_json = log_format == "json"
+    console.setFormatter(
+        JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=False)
+    )
+    quiet = sys.stderr.isatty() and not verbose and not is_json
+    console.setLevel(logging.ERROR if quiet else logging.INFO)
+    handlers: list[logging.Handler] = [console]
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(folder / "p2p.log", maxBytes=10_000_000, backupCount=5)
+        file.setFormatter(
+            JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=True)
+        )
+        handlers.append(file)
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for room in ("flows", "load", "expectations", "simulator", "warehouse"):
+        logging.getLogger(room).setLevel(logging.INFO)

@@ -1,0 +1,189 @@
+"""The record of what was run, in the schema `ops`: cycles, results of checks, refused loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from expectations.verdict import CheckResult
+    from warehouse.postgres import Warehouse
+
+SCHEMA = """
+create schema if not exists ops;
+create table if not exists ops.runs (
+    run_id text primary key,
+    state text not null check (state in ('running', 'success', 'failed', 'stopped')),
+    error text,
+    breaker_state text,
+    recovered text,
+    books_listed integer,
+    books_planned integer,
+    books_read integer,
+    books_complete integer,
+    books_unchanged integer,
+    books_cut_short integer,
+    requests integer,
+    retries integer,
+    throttled integer,
+    offers integer,
+    pages integer,
+    pages_landed integer,
+    bytes bigint,
+    cleaned_characters bigint,
+    models_built integer,
+    tests_failed integer,
+    checks_failed integer,
+    checks_warned integer,
+    is_resumed boolean,
+    seconds_by_step jsonb not null default '{}',
+    incomplete_reasons jsonb not null default '{}',
+    new_fields text[] not null default '{}',
+    started_at timestamptz not null,
+    finished_at timestamptz
+);
+comment on table ops.runs is 'One row per cycle of the flow.';
+create index if not exists runs_started on ops.runs (started_at);
+create table if not exists ops.check_results (
+    run_id text not null references ops.runs,
+    suite text not null,
+    name text not null,
+    table_name text not null,
+    severity text not null,
+    success boolean not null,
+    observed text,
+    checked_at timestamptz not null default now(),
+    primary key (run_id, suite, name)
+);
+comment on table ops.check_results is 'One row per cycle and expectation.';
+create table if not exists ops.quarantined_loads (
+    load_id text primary key,
+    run_id text,
+    reason text not null,
+    quarantined_at timestamptz not null default now()
+);
+comment on table ops.quarantined_loads is
+    'Loads that a check refused: kept in staging, never transformed.';
+"""
+
+ZOMBIE = "the process ended without a word (killed, or the machine stopped)"
+
+
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """Make the tables that are missing."""
+    with connection.transaction():
+        # `if not exists` alone lets two at once collide in the catalogue.
+        connection.execute("select pg_advisory_xact_lock(hashtext('p2p:ops'))")
+        if connection.execute("select to_regclass('ops.quarantined_loads')").fetchone() == (None,):
+            connection.execute(SCHEMA)
+
+
+def open_run(connection: psycopg.Connection[Any], run_id: str, started_at: datetime) -> None:
+    """Record that a cycle runs. Whoever calls holds the lock, so any other that runs is dead."""
+    with connection.transaction():
+        connection.execute(
+            "update ops.runs set state = 'failed', error = %s, finished_at = now()"
+            " where state = 'running'",
+            [ZOMBIE],
+        )
+        connection.execute(
+            "insert into ops.runs (run_id, state, started_at) values (%s, 'running', %s)",
+            [run_id, started_at],
+        )
+
+
+def note(connection: psycopg.Connection[Any], run_id: str, facts: Mapping[str, Any]) -> None:
+    """Record facts of a cycle; their names are columns of `ops.runs`."""
+    from psycopg import sql
+
+    values = [Jsonb(value) if isinstance(value, dict) else value for value in facts.values()]
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = %s").format(sql.Identifier(column)) for column in facts
+    )
+    with connection.transaction():
+        connection.execute(
+            sql.SQL("update ops.runs set {} where run_id = %s").format(assignments),
+            [*values, run_id],
+        )
+
+
+def note_seconds(
+    connection: psycopg.Connection[Any], run_id: str, seconds: Mapping[str, float]
+) -> None:
+    """Add the seconds that steps took."""
+    rounded = {step: round(spent, 3) for step, spent in seconds.items()}
+    with connection.transaction():
+        connection.execute(
+            "update ops.runs set seconds_by_step = seconds_by_step || %s where run_id = %s",
+            [Jsonb(rounded), run_id],
+        )
+
+
+def record_checks(
+    connection: psycopg.Connection[Any], run_id: str, results: Iterable[CheckResult]
+) -> None:
+    """Record what a suite found; said twice, the last word counts."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into ops.check_results
+                (run_id, suite, name, table_name, severity, success, observed)
+            values
+                (%(run_id)s, %(suite)s, %(name)s, %(table)s, %(severity)s, %(success)s,
+                %(observed)s)
+            on conflict (run_id, suite, name) do update
+            set success = excluded.success, observed = excluded.observed, checked_at = now()
+            """,
+            [{**asdict(result), "run_id": run_id} for result in results],
+        )
+
+
+def pending_loads(connection: psycopg.Connection[Any]) -> list[str]:
+    """The loads that the next transform would take in: finished, not admitted, not refused."""
+    if not _exists(connection, "staging._dlt_loads"):
+        return []
+    finished = _load_ids(connection, "select load_id from staging._dlt_loads where status = 0")
+    refused = _load_ids(connection, "select load_id from ops.quarantined_loads")
+    # dbt makes this one in its first run.
+    admitted = (
+        _load_ids(connection, "select load_id from ops.admitted_loads")
+        if _exists(connection, "ops.admitted_loads")
+        else set()
+    )
+    return sorted(finished - refused - admitted)
+
+
+def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
+    return connection.execute("select to_regclass(%s)", [relation]).fetchone() != (None,)
+
+
+def _load_ids(connection: psycopg.Connection[Any], query: LiteralString) -> set[str]:
+    return {load_id for (load_id,) in connection.execute(query)}
+
+
+def quarantine(
+    connection: psycopg.Connection[Any], run_id: str, load_ids: Iterable[str], reason: str
+) -> None:
+    """Refuse loads: they stay in staging for whoever wants to look, and are never transformed."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.quarantined_loads (load_id, run_id, reason) values (%s, %s, %s)"
+            " on conflict (load_id) do nothing",
+            [(load_id, run_id, reason) for load_id in load_ids],
+        )
+
+
+@contextmanager
+def connected(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
+    """A connection on which each statement is its own transaction, unless said otherwise."""
+    with warehouse.connect(autocommit=True) as connection:
+        yield connection

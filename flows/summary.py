@@ -1,0 +1,109 @@
+"""What a cycle came to, for a terminal, for Prefect and for whoever asks `ops`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from flows import ops
+
+COUNTED = (
+    "books_planned",
+    "books_read",
+    "books_complete",
+    "books_unchanged",
+    "offers",
+    "pages",
+    "requests",
+    "retries",
+    "throttled",
+    "models_built",
+    "tests_failed",
+    "checks_failed",
+    "checks_warned",
+)
+
+
+@dataclass(frozen=True)
+class CycleOutcome:
+    """How a cycle ended, and what it counted."""
+
+    run_id: str
+    state: str
+    error: str | None
+    seconds: float
+    seconds_by_step: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int | None] = field(default_factory=dict)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether everything was read, built and found in order."""
+        return self.state == "success"
+
+    @classmethod
+    def close(
+        cls,
+        connection: psycopg.Connection[Any],
+        run_id: str,
+        state: str,
+        error: str | None,
+        at: datetime,
+    ) -> CycleOutcome:
+        """Record the end of a cycle and return what it came to."""
+        checks = connection.execute(
+            """
+            select
+                count(*) filter (where severity = 'critical') as failed,
+                count(*) filter (where severity = 'warning') as warned
+            from ops.check_results
+            where run_id = %s and not success
+            """,
+            [run_id],
+        ).fetchone()
+        failed, warned = checks or (0, 0)
+        ops.note(
+            connection,
+            run_id,
+            {
+                "state": state,
+                "error": error,
+                "checks_failed": failed,
+                "checks_warned": warned,
+                "finished_at": at,
+            },
+        )
+        with connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute("select * from ops.runs where run_id = %s", [run_id]).fetchone()
+        if row is None:
+            raise LookupError(run_id)
+        return cls(
+            run_id=run_id,
+            state=state,
+            error=error,
+            seconds=(row["finished_at"] - row["started_at"]).total_seconds(),
+            seconds_by_step=row["seconds_by_step"],
+            counts={name: row[name] for name in COUNTED},
+        )
+
+
+def markdown(outcome: CycleOutcome) -> str:
+    """The summary of a cycle as Prefect shows it. Holds numbers and our own words only."""
+    lines = [
+        f"## Cycle {outcome.run_id}: {outcome.state}",
+        "",
+        "| what | how many |",
+        "|---|---:|",
+        *(
+            f"| {name.replace('_', ' ')} | {'' if count is None else f'{count:,}'} |"
+            for name, count in outcome.counts.items()
+        ),
+        "",
+        "| step | seconds |",
+        "|---|---:|",
+        *(f"| {step} | {spent:.1f} |" for step, spent in outcome.seconds_by_step.items()),
+    ]
+    return "\n".join(lines)
