@@ -47,7 +47,9 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
         from landed_pages
         group by snapshot_id
     ),
-    items as (
+    items as materialized (
+        -- Fresh tables have no statistics yet, and a plan made in the dark opens each page again
+        -- for every snapshot: 375 s instead of 2.
         -- One parse a page, and jsonb's accessors: none of them fails on another shape. The price
         -- is compared as text first: a cast of hostile text would stop the query.
         select
@@ -65,7 +67,7 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
             end
         ) as item
     ),
-    offers as (
+    offers as materialized (
         select
             items.snapshot_id,
             count(*) as offers,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -102,18 +101,14 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     given = {"fiats": _codes(fiats), "assets": _codes(assets)}
     settings = load_settings(**{name: codes for name, codes in given.items() if codes})
     _start(settings, verbose=verbose)
-    from flows.console import CycleProgress, out, stop_on_signal
+    from flows.console import CycleProgress, out
     from flows.cycle import SURROUNDINGS, Surroundings
     from flows.elt import elt
 
-    stop = threading.Event()
-    with stop_on_signal(stop), CycleProgress() as progress:
+    with CycleProgress() as progress:
         SURROUNDINGS.set(
             Surroundings(
-                settings=settings,
-                stop=stop,
-                on_progress=progress.loaded,
-                on_step=progress.step,
+                settings=settings, on_progress=progress.loaded, on_step=progress.step
             )
         )
         outcome = elt()
@@ -130,13 +125,15 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
 @app.command()
 def demo(verbose: Verbose = False) -> int:
     """Three cycles over a simulated market, and a picture of the result."""
-    from flows.demo import demo_settings, run_demo
+    from flows.demo import demo_settings, run_demo, start_over
 
     settings = demo_settings(load_settings())
     _start(settings, verbose=verbose)
     from flows.picture import show
     from warehouse.postgres import open_warehouse
 
+    start_over(settings.home)
+    # Held over all cycles and the picture, rather than started anew for each.
     with open_warehouse(settings) as warehouse:
         outcomes = run_demo(settings)
         home = _shown(settings.home)

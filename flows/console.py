@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -91,21 +87,3 @@ class CycleProgress:
             completed=progress.books_done,
             detail=escape(f"{progress.offers:,} offers, {progress.message}"),
         )
-
-
-@contextmanager
-def stop_on_signal(stop: threading.Event) -> Iterator[None]:
-    """The first SIGTERM or SIGINT asks for a clean stop, a second SIGINT insists."""
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-        err.print("Stopping: what is in hand is landed first (Ctrl-C again to insist).")
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 from load.report import Progress
 from warehouse.errors import UserError
@@ -77,7 +79,33 @@ def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cy
         with single_writer(warehouse, "cycle"):
             started = surroundings.clock()
             run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-            yield Cycle(run_id, settings, warehouse, surroundings)
+            with _stop_on_signal(surroundings):
+                yield Cycle(run_id, settings, warehouse, surroundings)
+
+
+@contextmanager
+def _stop_on_signal(surroundings: Surroundings) -> Iterator[None]:
+    """The first SIGTERM or SIGINT asks for a clean stop, a second SIGINT insists.
+
+    Inside the flow, since Prefect puts a handler of its own in place around it that would break
+    off whatever runs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if surroundings.stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        surroundings.stop.set()
+        surroundings.on_step("stopping: what is in hand is landed first")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class CheckFailed(UserError):

@@ -11,7 +11,6 @@ from flows.console import CycleProgress, out
 from flows.cycle import SURROUNDINGS, Surroundings
 from flows.summary import CycleOutcome
 from warehouse.embedded import erase
-from warehouse.postgres import open_warehouse
 from warehouse.settings import Settings, load_settings
 
 CYCLES = 3
@@ -41,12 +40,10 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
     from simulator.market import Market
     from simulator.server import Exchange
 
-    start_over(settings.home)
     begun = datetime.now(UTC) - timedelta(minutes=(CYCLES - 1) * MINUTES_BETWEEN)
     market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
     outcomes: list[CycleOutcome] = []
-    # The warehouse is held over all cycles, rather than started anew for each.
-    with Exchange(market) as exchange, open_warehouse(settings):
+    with Exchange(market) as exchange:
         settings = settings.model_copy(update={"api_url": exchange.url})
         for number in range(1, CYCLES + 1):
             if number > 1:

@@ -145,7 +145,9 @@ def transform(cycle: Cycle) -> int:
     from flows.transform import run_dbt
 
     with _step(cycle, "transform"):
-        report = run_dbt(cycle.warehouse, ["build"], cycle.dbt_home)
+        report = run_dbt(
+            cycle.warehouse, ["build", "--exclude-resource-type", "unit_test"], cycle.dbt_home
+        )
     with ops.connected(cycle.warehouse) as connection:
         ops.note(
             connection,

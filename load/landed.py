@@ -203,7 +203,8 @@ def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema
 def tidy(connection: psycopg.Connection) -> None:
     """Create our indexes where they are missing, and drop all but the newest dlt states.
 
-    dlt never reads but the newest state, and writes one with each load.
+    dlt never reads but the newest state, and writes one with each load. Whatever reads the tables
+    next is planned by their statistics, and the server's own turn at them may be a minute off.
     """
     for name, columns in _INDEXES.items():
         connection.execute(
@@ -225,6 +226,10 @@ def tidy(connection: psycopg.Connection) -> None:
         )
         """,
         [_STATES_KEPT],
+    )
+    connection.execute(
+        "analyze staging._dlt_loads, staging.pages (snapshot_id, _dlt_load_id, page),"
+        " staging.snapshots"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import Settings, load_settings
 
@@ -21,6 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     home = tmp_path_factory.mktemp("p2p")
     with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
         yield warehouse
+    # As root pytest's folders are closed to the server's user, so its data stood elsewhere.
+    erase(home)
 
 
 @pytest.fixture
