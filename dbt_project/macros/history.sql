@@ -1,10 +1,11 @@
 {#-
-    History by book and by advertiser: what an incremental run has to tell anew, and the undoing of it.
+    History by book and by advertiser: what an incremental run has to tell anew, and the undoing of
+    it.
 
-    A load may bring a reading that lies before what is already told (a late or replayed page). So each
-    run first rewinds every book it touches to its horizon, the earliest reading that is new to the
-    model, and tells it again from there: the result is that of a rebuild, whatever the order of loads.
-    In the ordinary case the horizon is this cycle, and there is nothing to undo.
+    A load may bring a reading that lies before what is already told (a late or replayed page). So
+    each run first rewinds every book it touches to its horizon, the earliest reading that is new to
+    the model, and tells it again from there: the result is that of a rebuild, whatever the order of
+    loads. In the ordinary case the horizon is this cycle, and there is nothing to undo.
 -#}
 
 {#- Returns a query of the books that the claimed loads read, each with its horizon `starts_at`. -#}
@@ -23,7 +24,9 @@
     group by snapshots.fiat_code, snapshots.asset_code, snapshots.side
 {%- endmacro %}
 
-{#- Returns a query of the readings to tell: those of the books of `horizons`, from each horizon on. -#}
+{#-
+    Returns a query of the readings to tell: those of the books of `horizons`, from each horizon on.
+-#}
 {% macro readings_since(horizons, changed_only=true) -%}
     select snapshots.*
     from {{ ref('stg_binance_p2p__snapshots') }} as snapshots
@@ -38,11 +41,16 @@
     where
         {{ 'not snapshots.is_unchanged' if changed_only else 'true' }}
         {% if is_incremental() %}
-            and snapshots.started_at >= (select min(earliest.starts_at) from {{ horizons }} as earliest)
+            and snapshots.started_at >= (
+                select min(earliest.starts_at) from {{ horizons }} as earliest
+            )
         {% endif %}
 {%- endmacro %}
 
-{#- Runs the undoing of a table of book history: what began at or after the horizon goes, what ended there stands again. -#}
+{#-
+    Runs the undoing of a table of book history: what began at or after the horizon goes, what ended
+    there stands again.
+-#}
 {% macro rewind_books(begins='valid_from', ends=none, changed_only=true) %}
     {% if is_incremental() %}
         with horizons as ({{ book_horizons(changed_only) }})
@@ -73,8 +81,8 @@
 {% endmacro %}
 
 {#-
-    Returns a query of one time: the earliest reading with pages in the claimed loads. An advertiser shows
-    up in many books, so advertisers are told anew from one horizon for all.
+    Returns a query of one time: the earliest reading with pages in the claimed loads. An advertiser
+    shows up in many books, so advertisers are told anew from one horizon for all.
 -#}
 {% macro horizon() -%}
     select min(snapshots.started_at) as starts_at

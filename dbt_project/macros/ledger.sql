@@ -1,6 +1,6 @@
 {#-
-    Which loads a model has taken in: the watermark is a set of load ids, never a time, so that late,
-    replayed and clock-shifted loads are met like any other.
+    Which loads a model has taken in: the watermark is a set of load ids, never a time, so that
+    late, replayed and clock-shifted loads are met like any other.
 
     `ops.quarantined_loads` loads that a check refused; the flow writes it
     `ops.admitted_loads`    loads that the transform may read: finished, and not quarantined
@@ -28,12 +28,17 @@
     on ops.transformed_loads (invocation_id, model)
 {% endmacro %}
 
-{#- Runs the statement that admits every finished load, once a run, so that all models see the same ones. -#}
+{#-
+    Runs the statement that admits every finished load, once a run, so that all models see the same
+    ones.
+-#}
 {% macro admit_loads() %}
     {% if execute and flags.WHICH in ('build', 'run') %}
         {% set loads = source('binance_p2p', '_dlt_loads') %}
         {% if not adapter.get_relation(loads.database, loads.schema, loads.identifier) %}
-            {{ exceptions.raise_compiler_error('Nothing has landed yet: run `p2p run` or `p2p demo` first.') }}
+            {{ exceptions.raise_compiler_error(
+                'Nothing has landed yet: run `p2p run` or `p2p demo` first.'
+            ) }}
         {% endif %}
         {% set quarantined = adapter.get_relation(loads.database, 'ops', 'quarantined_loads') %}
         insert into ops.admitted_loads (load_id)
@@ -50,10 +55,12 @@
     {% endif %}
 {% endmacro %}
 
-{#- Runs the claim of every admitted load that the model has not taken in, and all of `after` have. -#}
+{#-
+    Runs the claim of every admitted load that the model has not taken in, and all of `after` have.
+-#}
 {% macro claim_loads(after=[]) %}
     {% if is_incremental() %}
-        {# Two builds at once would each append the same versions: the second waits, and finds nothing. #}
+        {# Two builds at once would append the same versions: the second waits and finds nothing. #}
         lock table {{ this }} in share row exclusive mode;
     {% else %}
         delete from ops.transformed_loads where model = '{{ this.identifier }}';

@@ -1,10 +1,15 @@
-{#- Returns a query of a seed of rules, pivoted: one row per version of the rules, a column of each rule's threshold. -#}
+{#-
+    Returns a query of a seed of rules, pivoted: one row per version of the rules, a column of each
+    rule's threshold.
+-#}
 {% macro rule_thresholds(seed, names) -%}
     select
         rules.valid_from,
         lead(rules.valid_from) over (order by rules.valid_from) as valid_to,
         {% for name in names %}
-            max(case when rules.rule = '{{ name }}' then rules.threshold end) as {{ name }}{{ ',' if not loop.last }}
+            max(
+                case when rules.rule = '{{ name }}' then rules.threshold end
+            ) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ seed }} as rules
     group by rules.valid_from

@@ -1,10 +1,12 @@
 {#-
-    Casts of an attacker's text: what does not look like the type becomes null and never an error, for
-    one hostile offer must not keep the others from the facts. Lengths are bounded, since '1e400' and a
-    number of 10,000 digits are numbers to PostgreSQL.
+    Casts of an attacker's text: what does not look like the type becomes null and never an error,
+    for one hostile offer must not keep the others from the facts. Lengths are bounded, since
+    '1e400' and a number of 10,000 digits are numbers to PostgreSQL.
 -#}
 
-{#- Returns a plain decimal (at most 30 digits before and 18 after the point) as numeric, else null. -#}
+{#-
+    Returns a plain decimal (at most 30 digits before and 18 after the point) as numeric, else null.
+-#}
 {% macro to_decimal(text) -%}
     {{ return(adapter.dispatch('to_decimal', 'p2p')(text)) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#-
-    Returns a query of the rows of a landed table that the transform may read, one row a key: dlt loads
-    a file twice when it is killed between the database's commit and its own marker. The load stands in
-    the key, so that a condition on it reaches the table's index through the view.
+    Returns a query of the rows of a landed table that the transform may read, one row a key: dlt
+    loads a file twice when it is killed between the database's commit and its own marker. The load
+    stands in the key, so that a condition on it reaches the table's index through the view.
 -#}
 {% macro admitted_rows(relation, key) -%}
     {{ return(adapter.dispatch('admitted_rows', 'p2p')(relation, key)) }}
@@ -15,8 +15,9 @@
 {%- endmacro %}
 
 {#-
-    Returns the word that has a common table expression worked out once. Opening pages is the dearest
-    step, and a planner that expects one row of it may do it again for each row of another table.
+    Returns the word that has a common table expression worked out once. Opening pages is the
+    dearest step, and a planner that expects one row of it may do it again for each row of another
+    table.
 -#}
 {% macro once() -%}
     {{ return(adapter.dispatch('once', 'p2p')()) }}

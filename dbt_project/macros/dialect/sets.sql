@@ -1,6 +1,7 @@
 {#-
-    Returns a condition: `column` is among what `query` gives. On PostgreSQL an array, since a condition
-    with an array is pushed down into views and met by an index, and one with a sub-query is not.
+    Returns a condition: `column` is among what `query` gives. On PostgreSQL an array, since a
+    condition with an array is pushed down into views and met by an index, and one with a sub-query
+    is not.
 -#}
 {% macro is_among(column, query) -%}
     {{ return(adapter.dispatch('is_among', 'p2p')(column, query)) }}
@@ -10,7 +11,10 @@
     {{ column }} = any(array({{ query }}))
 {%- endmacro %}
 
-{#- Returns a key: 32 hexadecimal digits over columns, none of which a null can make equal to another row's. -#}
+{#-
+    Returns a key: 32 hexadecimal digits over columns, none of which a null can make equal to
+    another row's.
+-#}
 {% macro surrogate_key(columns) -%}
     md5(
         {%- for column in columns %}
@@ -25,7 +29,11 @@
 {%- endmacro %}
 
 {% macro default__union_of_arrays(arrays) -%}
-    array(select distinct member from unnest({{ arrays | join(' || ') }}) as members (member) order by member)
+    array(
+        select distinct member
+        from unnest({{ arrays | join(' || ') }}) as members (member)
+        order by member
+    )
 {%- endmacro %}
 
 {#- Returns a lateral join that gives one row per member of a text array: `value`. -#}
@@ -37,11 +45,19 @@
     cross join lateral unnest({{ array }}) as {{ name }} (value)
 {%- endmacro %}
 
-{#- Returns an aggregate: the distinct values of a text column that are not null, in order, as an array. -#}
+{#-
+    Returns an aggregate: the distinct values of a text column that are not null, in order, as an
+    array.
+-#}
 {% macro distinct_values(column) -%}
     {{ return(adapter.dispatch('distinct_values', 'p2p')(column)) }}
 {%- endmacro %}
 
 {% macro default__distinct_values(column) -%}
-    coalesce(array_agg(distinct {{ column }} order by {{ column }}) filter (where {{ column }} is not null), '{}')
+    coalesce(
+        array_agg(distinct {{ column }} order by {{ column }}) filter (
+            where {{ column }} is not null
+        ),
+        '{}'
+    )
 {%- endmacro %}

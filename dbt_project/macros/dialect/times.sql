@@ -1,4 +1,7 @@
-{#- Returns a timestamp in UTC as whole microseconds since 1970, as text: the same whatever the session's zone. -#}
+{#-
+    Returns a timestamp in UTC as whole microseconds since 1970, as text: the same whatever the
+    session's zone.
+-#}
 {% macro epoch_micros(timestamp) -%}
     {{ return(adapter.dispatch('epoch_micros', 'p2p')(timestamp)) }}
 {%- endmacro %}
@@ -18,7 +21,8 @@
 
 {#-
     Returns when an offer was created: its number is a snowflake of 20 digits, whose bits above the
-    22nd of the last 18 digits are milliseconds since 2019-08-28 (checked on 34,500 recorded offers).
+    22nd of the last 18 digits are milliseconds since 2019-08-28 (checked on 34,500 recorded
+    offers).
 -#}
 {% macro offer_created_at(adv_no) -%}
     {{ return(adapter.dispatch('offer_created_at', 'p2p')(adv_no)) }}
@@ -27,6 +31,10 @@
 {% macro default__offer_created_at(adv_no) -%}
     case
         when {{ adv_no }} ~ '^[0-9]{20}$'
-            then to_timestamp((((substr({{ adv_no }}, 3)::bigint >> 22) + 1566993984000) / 1000.0)::double precision)
+            then to_timestamp(
+                (
+                    ((substr({{ adv_no }}, 3)::bigint >> 22) + 1566993984000) / 1000.0
+                )::double precision
+            )
     end
 {%- endmacro %}

@@ -1,4 +1,7 @@
-{#- Why: a rule between columns of one row; what it cannot decide (null) passes, so guard nulls elsewhere. -#}
+{#-
+    Why: a rule between columns of one row; what it cannot decide (null) passes, so guard nulls
+    elsewhere.
+-#}
 {% test holds(model, condition) %}
 
     select *

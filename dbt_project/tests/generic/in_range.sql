@@ -1,4 +1,7 @@
-{#- Why: a number out of its range (a price of nought, a rate above 1) poisons every average that it enters. -#}
+{#-
+    Why: a number out of its range (a price of nought, a rate above 1) poisons every average that it
+    enters.
+-#}
 {% test in_range(model, column_name, above=none, least=none, most=none) %}
 
     select {{ column_name }}

@@ -1,4 +1,6 @@
-{#- Why: the grain of a table with no key of one column; a repeated row would count an offer twice. -#}
+{#-
+    Why: the grain of a table with no key of one column; a repeated row would count an offer twice.
+-#}
 {% test unique_together(model, columns) %}
 
     select {{ columns | join(', ') }}

@@ -1,4 +1,7 @@
-{#- Why: two versions valid at one moment would put an offer into a book twice, and an empty one never was. -#}
+{#-
+    Why: two versions valid at one moment would put an offer into a book twice, and an empty one
+    never was.
+-#}
 {% test versions_do_not_overlap(model, columns) %}
 
     with
@@ -9,7 +12,9 @@
             {{ columns | join(', ') }},
             valid_from,
             valid_to,
-            lead(valid_from) over (partition by {{ columns | join(', ') }} order by valid_from) as next_from
+            lead(valid_from) over (
+                partition by {{ columns | join(', ') }} order by valid_from
+            ) as next_from
         from {{ model }}
 
     )

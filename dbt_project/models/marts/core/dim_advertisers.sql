@@ -17,7 +17,8 @@
 }}
 
 {%- set attributes = [
-    'nickname', 'user_type', 'user_identity', 'badges', 'user_grade', 'vip_level', 'is_merchant_group_member',
+    'nickname', 'user_type', 'user_identity', 'badges', 'user_grade', 'vip_level',
+    'is_merchant_group_member',
 ] %}
 
 with
@@ -92,7 +93,11 @@ points as (
             {{ surrogate_key(attributes) }} as version_hash,
             standing.valid_from as observed_at
         from standing
-        where exists (select 1 from observations where observations.user_no = standing.user_no)
+        where exists (
+            select 1
+            from observations
+            where observations.user_no = standing.user_no
+        )
     {% endif %}
 
 ),

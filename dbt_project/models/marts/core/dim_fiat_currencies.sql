@@ -27,7 +27,7 @@ seen as (
         max(listings.read_at) over (partition by listings.fiat_code) as last_listed_at,
         row_number() over (
             partition by listings.fiat_code
-            order by listings.read_at desc, listings.reading_id
+            order by listings.read_at desc, listings.reading_id asc
         ) as nth_latest
     from listings
 
@@ -49,7 +49,13 @@ final as (
     left join iso on seen.fiat_code = iso.fiat_code
     where seen.nth_latest = 1
     group by
-        seen.fiat_code, iso.fiat_code, iso.name, seen.symbol, seen.country_code, iso.minor_units, seen.scale,
+        seen.fiat_code,
+        iso.fiat_code,
+        iso.name,
+        seen.symbol,
+        seen.country_code,
+        iso.minor_units,
+        seen.scale,
         seen.listed_from
 
 )

@@ -51,7 +51,9 @@ offered as (
     where
         methods.identifier is not null
         {% if is_incremental() %}
-            and {{ is_among('methods.snapshot_id', 'select snapshots.snapshot_id from snapshots') }}
+            and {{ is_among(
+                'methods.snapshot_id', 'select shown.snapshot_id from snapshots as shown'
+            ) }}
         {% endif %}
 
 ),
@@ -87,7 +89,9 @@ final as (
         seen.identifier,
         {% if is_incremental() %}
             {{ union_of_arrays(['seen.names', "coalesce(told.names, '{}')"]) }} as names,
-            {{ union_of_arrays(['seen.fiat_codes', "coalesce(told.fiat_codes, '{}')"]) }} as fiat_codes,
+            {{ union_of_arrays([
+                'seen.fiat_codes', "coalesce(told.fiat_codes, '{}')",
+            ]) }} as fiat_codes,
             least(seen.first_seen_at, told.first_seen_at) as first_seen_at,
             greatest(seen.last_seen_at, told.last_seen_at) as last_seen_at
         {% else %}

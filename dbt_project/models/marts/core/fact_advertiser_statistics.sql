@@ -89,7 +89,11 @@ points as (
         from {{ this }} as standing
         where
             standing.valid_to is null
-            and exists (select 1 from observations where observations.user_no = standing.user_no)
+            and exists (
+                select 1
+                from observations
+                where observations.user_no = standing.user_no
+            )
     {% endif %}
 
 ),
@@ -125,7 +129,9 @@ versions as (
 final as (
 
     select
-        {{ surrogate_key(['versions.user_no', epoch_micros('versions.observed_at')]) }} as advertiser_statistics_key,
+        {{ surrogate_key([
+            'versions.user_no', epoch_micros('versions.observed_at'),
+        ]) }} as advertiser_statistics_key,
         advertisers.advertiser_key,
         versions.user_no,
         versions.month_order_count,

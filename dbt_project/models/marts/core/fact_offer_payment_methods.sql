@@ -8,7 +8,10 @@
             {'columns': ['payment_method_key', 'valid_from']},
             {'columns': ['valid_from']},
         ],
-        pre_hook=['{{ claim_loads(["fact_offers", "dim_payment_methods"]) }}', '{{ rewind_books() }}'],
+        pre_hook=[
+            '{{ claim_loads(["fact_offers", "dim_payment_methods"]) }}',
+            '{{ rewind_books() }}',
+        ],
     )
 }}
 

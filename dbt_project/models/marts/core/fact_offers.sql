@@ -8,7 +8,7 @@
         on_schema_change='fail',
         indexes=[
             {'columns': ['offer_version_key'], 'unique': True},
-            {'columns': ['fiat_code', 'asset_code', 'side', 'valid_from']},
+            {'columns': ['fiat_code', 'asset_code', 'side', 'valid_to']},
             {'columns': ['adv_no']},
             {'columns': ['valid_from']},
             {'columns': ['valid_to']},
@@ -22,12 +22,15 @@
     )
 }}
 
-{#- Everything that the ad itself says. Its advertiser's statistics open no version: they have their own. -#}
+{#-
+    Everything that the ad itself says. Its advertiser's statistics open no version: they have their
+    own.
+-#}
 {%- set terms = [
-    'maker_side', 'user_no', 'offer_class', 'payment_methods', 'other_terms', 'price', 'surplus_quantity',
-    'tradable_quantity', 'min_order_amount', 'max_order_amount', 'dynamic_max_order_amount',
-    'pay_time_limit_minutes', 'commission_rate', 'asset_scale', 'fiat_scale', 'price_scale', 'is_promoted',
-    'is_kyc_required',
+    'maker_side', 'user_no', 'offer_class', 'payment_methods', 'other_terms', 'price',
+    'surplus_quantity', 'tradable_quantity', 'min_order_amount', 'max_order_amount',
+    'dynamic_max_order_amount', 'pay_time_limit_minutes', 'commission_rate', 'asset_scale',
+    'fiat_scale', 'price_scale', 'is_promoted', 'is_kyc_required',
 ] -%}
 {%- set offer = ['fiat_code', 'asset_code', 'side', 'adv_no'] | join(', ') %}
 
@@ -130,6 +133,20 @@ observations as (
 
 ),
 
+{% if is_incremental() %}
+    books as (
+
+        select
+            fiat_code,
+            asset_code,
+            side,
+            min(first_complete_at) as next_complete_at
+        from readings
+        group by fiat_code, asset_code, side
+
+    ),
+{% endif %}
+
 points as (
 
     select
@@ -155,11 +172,7 @@ points as (
             books.next_complete_at,
             true as is_standing
         from {{ this }} as standing
-        inner join (
-            select fiat_code, asset_code, side, min(first_complete_at) as next_complete_at
-            from readings
-            group by fiat_code, asset_code, side
-        ) as books
+        inner join books
             on
                 standing.fiat_code = books.fiat_code
                 and standing.asset_code = books.asset_code
@@ -185,14 +198,15 @@ stretches as (
 
     select
         *,
-        -- A version begins when the offer is new, has changed, or was missing from a complete reading.
+        -- A version begins when the offer is new, changed, or was missing from a complete reading.
         (
             previous_hash is null
             or previous_hash != version_hash
             or coalesce(previous_complete_at < observed_at, false)
         ) as is_opening,
         case
-            when next_complete_at < next_observed_at or next_observed_at is null then next_complete_at
+            when next_complete_at < next_observed_at or next_observed_at is null
+                then next_complete_at
         end as vanished_at
     from neighbours
 
@@ -261,11 +275,13 @@ final as (
         versions.is_promoted,
         versions.is_kyc_required,
         coalesce(
-            versions.min_order_amount > rules.is_limit_fiction * versions.price * versions.tradable_quantity,
+            versions.min_order_amount
+            > rules.is_limit_fiction * versions.price * versions.tradable_quantity,
             false
         ) as is_limit_fiction,
         coalesce(
-            versions.max_order_amount < rules.is_micro_limit * versions.price * versions.tradable_quantity,
+            versions.max_order_amount
+            < rules.is_micro_limit * versions.price * versions.tradable_quantity,
             false
         ) as is_micro_limit,
         {{ offer_created_at('versions.adv_no') }} as offer_created_at,

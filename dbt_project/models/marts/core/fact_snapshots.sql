@@ -8,7 +8,10 @@
             {'columns': ['fiat_code', 'asset_code', 'side', 'started_at']},
             {'columns': ['started_at']},
         ],
-        pre_hook=['{{ claim_loads() }}', '{{ rewind_books(begins="started_at", changed_only=false) }}'],
+        pre_hook=[
+            '{{ claim_loads() }}',
+            '{{ rewind_books(begins="started_at", changed_only=false) }}',
+        ],
     )
 }}
 
@@ -42,7 +45,9 @@ usable as {{ once() }} (
     select
         offers.snapshot_id,
         count(distinct offers.adv_no) filter (where offers.price > 0) as offers_usable,
-        count(distinct offers.adv_no) filter (where offers.maker_side = offers.side) as offers_of_wrong_side
+        count(distinct offers.adv_no) filter (
+            where offers.maker_side = offers.side
+        ) as offers_of_wrong_side
     from {{ ref('stg_binance_p2p__offers') }} as offers
     {% if is_incremental() %}
         where {{ is_among('offers.snapshot_id', 'select readings.snapshot_id from readings') }}
@@ -147,13 +152,17 @@ judged as (
         readings.*,
         carried.offers_rejected,
         carried.offers_of_wrong_side,
-        round({{ minutes_between('carried.previous_started_at', 'readings.started_at') }}, 3) as minutes_since_last,
+        round(
+            {{ minutes_between('carried.previous_started_at', 'readings.started_at') }}, 3
+        ) as minutes_since_last,
         case
-            when readings.duplicates > rules.many_duplicates * readings.offers_seen then 'many_duplicates'
+            when readings.duplicates > rules.many_duplicates * readings.offers_seen
+                then 'many_duplicates'
         end as duplicates_reason,
         case
             when
-                carried.offers_rejected + readings.offers_unnumbered > rules.rejected_offers * readings.offers_seen
+                carried.offers_rejected + readings.offers_unnumbered
+                > rules.rejected_offers * readings.offers_seen
                 then 'rejected_offers'
         end as rejected_reason,
         case
@@ -187,11 +196,23 @@ final as (
         incomplete_reason,
         case
             when not is_complete then 'incomplete'
-            when coalesce(duplicates_reason, rejected_reason, side_reason, announced_reason) is not null then 'suspect'
+            when
+                coalesce(
+                    duplicates_reason, rejected_reason, side_reason, announced_reason
+                ) is not null
+                then 'suspect'
             else 'trusted'
         end as quality_verdict,
         nullif(
-            concat_ws(', ', incomplete_reason, duplicates_reason, rejected_reason, side_reason, announced_reason), ''
+            concat_ws(
+                ', ',
+                incomplete_reason,
+                duplicates_reason,
+                rejected_reason,
+                side_reason,
+                announced_reason
+            ),
+            ''
         ) as quality_reasons,
         same_as_snapshot_id,
         fingerprint,

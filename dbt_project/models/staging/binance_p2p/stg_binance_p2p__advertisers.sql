@@ -12,7 +12,9 @@ renamed as (
         source.snapshot_id,
         source.page_number,
         item.position::integer as position,
-        case when advertiser."userNo" ~ '^[0-9A-Za-z]{1,64}$' then advertiser."userNo" end::text as user_no,
+        case
+            when advertiser."userNo" ~ '^[0-9A-Za-z]{1,64}$' then advertiser."userNo"
+        end::text as user_no,
         -- Empty or null in 14% of the offers; spaces within and around are the advertiser's own.
         nullif(advertiser."nickName", '')::text as nickname,
         nullif(advertiser."userType", '')::text as user_type,
@@ -31,8 +33,8 @@ renamed as (
         'item.advertiser',
         'advertiser',
         [
-            'userNo', 'nickName', 'userType', 'userIdentity', 'userGrade', 'vipLevel', 'monthOrderCount',
-            'monthFinishRate', 'positiveRate', 'merchantGroupMember', 'badges',
+            'userNo', 'nickName', 'userType', 'userIdentity', 'userGrade', 'vipLevel',
+            'monthOrderCount', 'monthFinishRate', 'positiveRate', 'merchantGroupMember', 'badges',
         ]
     ) }}
 

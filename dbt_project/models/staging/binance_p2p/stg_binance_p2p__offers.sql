@@ -1,8 +1,12 @@
-{#- Terms that an ad may set and that lists have shown as null so far: kept together, should one come. -#}
+{#-
+    Terms that an ad may set and that lists have shown as null so far: kept together, should one
+    come.
+-#}
 {%- set other_terms = [
     'remarks', 'buyerKycLimit', 'buyerRegDaysLimit', 'buyerBtcPositionLimit', 'launchCountry',
-    'userTradeCountFilterTime', 'userBuyTradeCountMin', 'userBuyTradeCountMax', 'userSellTradeCountMin',
-    'userSellTradeCountMax', 'userAllTradeCountMin', 'userAllTradeCountMax',
+    'userTradeCountFilterTime', 'userBuyTradeCountMin', 'userBuyTradeCountMax',
+    'userSellTradeCountMin', 'userSellTradeCountMax', 'userAllTradeCountMin',
+    'userAllTradeCountMax',
     'userTradeCompleteRateFilterTime', 'userTradeCompleteCountMin', 'userTradeCompleteRateMin',
     'userTradeVolumeFilterTime', 'userTradeVolumeMin', 'userTradeVolumeMax', 'userTradeVolumeAsset',
     'userTradeType', 'minFiatAmountForAdditionalKyc', 'adAdditionalKycVerifyItems',
@@ -29,12 +33,16 @@ renamed as (
         source.side,
         case when adv."tradeType" in ('BUY', 'SELL') then adv."tradeType" end::text as maker_side,
         -- 0.13% of the user numbers lack their leading s; anything longer is nobody's.
-        case when advertiser."userNo" ~ '^[0-9A-Za-z]{1,64}$' then advertiser."userNo" end::text as user_no,
+        case
+            when advertiser."userNo" ~ '^[0-9A-Za-z]{1,64}$' then advertiser."userNo"
+        end::text as user_no,
         adv.classify::text as offer_class,
         {{ json_of_those_present('adv', other_terms) }}::text as other_terms,
         adv."tradeMethods" as payment_methods,
         -- 0.73% of the offers list one identifier twice.
-        {{ distinct_members('adv."tradeMethods"', 'identifier') }}::text[] as payment_method_identifiers,
+        {{ distinct_members(
+            'adv."tradeMethods"', 'identifier'
+        ) }}::text[] as payment_method_identifiers,
         {{ to_decimal('adv.price') }}::numeric as price,
         {{ to_decimal('adv."surplusAmount"') }}::numeric as surplus_quantity,
         {{ to_decimal('adv."tradableQuantity"') }}::numeric as tradable_quantity,
@@ -48,7 +56,9 @@ renamed as (
         {{ to_integer('adv."priceScale"') }}::integer as price_scale,
         -- A promoted ad is marked on the item; the ad's own privilegeType stays null.
         coalesce(item."privilegeType" not in ('', '0'), false)::boolean as is_promoted,
-        coalesce({{ to_boolean('adv."takerAdditionalKycRequired"') }}, false)::boolean as is_kyc_required,
+        coalesce(
+            {{ to_boolean('adv."takerAdditionalKycRequired"') }}, false
+        )::boolean as is_kyc_required,
         source.load_id
     from source
     {{ open_items('source.body', 'item', ['privilegeType'], ['adv', 'advertiser']) }}
@@ -57,8 +67,9 @@ renamed as (
         'adv',
         [
             'advNo', 'classify', 'tradeType', 'price', 'surplusAmount', 'tradableQuantity',
-            'minSingleTransAmount', 'maxSingleTransAmount', 'dynamicMaxSingleTransAmount', 'payTimeLimit',
-            'commissionRate', 'takerAdditionalKycRequired', 'assetScale', 'fiatScale', 'priceScale',
+            'minSingleTransAmount', 'maxSingleTransAmount', 'dynamicMaxSingleTransAmount',
+            'payTimeLimit', 'commissionRate', 'takerAdditionalKycRequired', 'assetScale',
+            'fiatScale', 'priceScale',
         ] + other_terms,
         ['tradeMethods']
     ) }}

@@ -2,7 +2,9 @@ with
 
 source as (
 
-    {{ admitted_rows(source('binance_p2p', 'payment_methods'), ['reading_id', 'fiat_code', 'identifier']) }}
+    {{ admitted_rows(
+        source('binance_p2p', 'payment_methods'), ['reading_id', 'fiat_code', 'identifier']
+    ) }}
 
 ),
 

@@ -2,7 +2,9 @@ with
 
 source as (
 
-    {{ admitted_rows(source('binance_p2p', 'trading_pairs'), ['reading_id', 'fiat_code', 'asset_code', 'side']) }}
+    {{ admitted_rows(
+        source('binance_p2p', 'trading_pairs'), ['reading_id', 'fiat_code', 'asset_code', 'side']
+    ) }}
 
 ),
 
