@@ -15,5 +15,6 @@ for _name, _value in {
     "DATA_WRITER__COMPRESSION": "none",
     "DATA_WRITER__ROW_GROUP_SIZE": "32",
     "DATA_WRITER__BUFFER_MAX_ITEMS": "32",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }.items():
     os.environ.setdefault(_name, _value)

@@ -8,6 +8,7 @@ from typing import Any
 
 import dlt
 import psycopg
+from dlt.common.configuration.utils import get_resolved_traces
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from load.landed import SCHEMA, create_tables, tidy
@@ -94,6 +95,10 @@ class Landing:
             log.warning("batch refused", extra={"why": _why(failure)})
             self._abort()
             raise Refused(_why(failure)) from failure
+        finally:
+            # Without run traces nobody else empties this list, whose entries hold exceptions,
+            # whose tracebacks hold frames, which hold every batch that was ever landed.
+            get_resolved_traces().clear()
         self._sweep()
         return load_ids
 

@@ -1,10 +1,9 @@
-"""A fresh database each, an exchange that says what a test wants, and time that never passes."""
+"""An empty database each, an exchange that says what a test wants, and time that never passes."""
 
-import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from psycopg import sql
 
 from load.exchange import CONDITIONS, CONFIG, FIATS, SEARCH, Exchange
 from load.pacing import Pacer
@@ -223,18 +221,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
 
 
-_numbers = itertools.count(1)
-
-
 @pytest.fixture
-def warehouse(server: Warehouse) -> Iterator[Warehouse]:
-    """A database of its own on the session's server."""
-    name = f"load_{next(_numbers)}"
+def warehouse(server: Warehouse) -> Warehouse:
+    """The session's database, as empty as a new one."""
     with server.connect(autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    yield replace(server, database=name)
-    with server.connect(autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute("drop schema if exists staging cascade")
+        connection.execute("drop schema if exists ops cascade")
+    return server
 
 
 @dataclass

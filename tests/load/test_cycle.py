@@ -1,6 +1,8 @@
 """Whole cycles: real dlt, real PostgreSQL, and an exchange that says what a test wants."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -8,6 +10,7 @@ from hashlib import sha256
 import pytest
 
 from load.exchange import CONFIG, FIATS, SEARCH
+from load.landing import Landing
 from load.pipeline import ExchangeOutOfReach, Progress
 from load.source import TABLES, Batch
 from load.state import State
@@ -291,19 +294,34 @@ def test_four_books_are_read_at_once_and_no_more(loader: Loader, stub: Stub) -> 
     assert most[0] == 4
 
 
-def test_a_batch_is_bounded_by_books_and_by_pages(
+def test_a_batch_is_bounded_by_the_pages_that_were_read(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
-    monkeypatch.setattr("load.pipeline.BATCH_BOOKS", 4)
-    report = loader.run()
-    assert len(report.load_ids) == 1 + 3
-    monkeypatch.setattr("load.pipeline.BATCH_BOOKS", 100)
-    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 3)
-    for number in range(9):
-        stub.put(f"VES-A{number}-BUY", OFFERS[:2])
-    assert len(loader.run().load_ids) >= 3
+    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 5)
+    pages_of_loads = "select sum(pages) from staging.snapshots group by _dlt_load_id, run_id"
+    assert len(loader.run().load_ids) >= 1 + 2
+    assert all(5 <= pages <= 5 + 5 or pages < 5 for pages in loader.rows(pages_of_loads))
+    assert len(loader.run().load_ids) >= 2, "pages that need not land count as well"
+
+
+def test_no_batch_is_held_after_it_has_landed(
+    loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[Batch]] = []
+    real = Landing.land
+
+    def land(landing: Landing, batch: Batch, state: State) -> list[str]:
+        held.append(weakref.ref(batch))
+        return real(landing, batch, state)
+
+    monkeypatch.setattr(Landing, "land", land)
+    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 1)
+    loader.run()
+    gc.collect()
+    assert len(held) > 2
+    assert [batch for batch in held if batch()] == []
 
 
 def test_old_states_do_not_pile_up(loader: Loader) -> None:

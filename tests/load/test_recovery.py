@@ -29,7 +29,15 @@ def market(stub: Stub) -> None:
         stub.put(name, OFFERS[:size])
 
 
-def kill(loader: Loader, stub: Stub, point: str, *, batches: int, minutes: float = 0) -> None:
+def kill(
+    loader: Loader,
+    stub: Stub,
+    point: str,
+    *,
+    batches: int,
+    minutes: float = 0,
+    batch_pages: int = 250,
+) -> None:
     """Run a cycle in a process of its own that dies at `point` of this load."""
     told: Json = {
         "home": str(loader.settings.home),
@@ -37,6 +45,7 @@ def kill(loader: Loader, stub: Stub, point: str, *, batches: int, minutes: float
         "warehouse": asdict(loader.warehouse),
         "batches": batches,
         "minutes": minutes,
+        "batch_pages": batch_pages,
     }
     ended = subprocess.run(
         [sys.executable, "-m", "tests.load.victim", point],
@@ -82,7 +91,9 @@ def test_killed_anywhere_and_run_again_is_as_never_killed(
     assert books_whole(loader) == WHOLE
     assert loader.run().books_unchanged == 3
     assert books_whole(loader) == WHOLE
-    assert report.recovered in ("nothing", "finished")
+    # Killed before dlt saved its schema, a package with tables that are new to it is beyond repair.
+    kinds = {"aborted"} if point == "before the state is saved" else {"nothing", "finished"}
+    assert report.recovered in kinds
 
 
 def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
@@ -99,14 +110,14 @@ def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
 def test_what_an_interrupted_cycle_had_landed_is_not_read_again(loader: Loader, stub: Stub) -> None:
     for number in range(60):
         stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
-    kill(loader, stub, "in extract", batches=3)
+    kill(loader, stub, "in extract", batches=4, batch_pages=20)
     landed = {f"{f}-{a}-{s}" for f, a, s in loader.snapshots("fiat_code, asset_code, side")}
-    assert len(landed) == 48
+    assert 30 < len(landed) < 60
     stub.requests.clear()
     report = loader.run()
     assert report.resumed
     assert not {name for name, _ in stub.searches()} & landed
-    assert report.books_read == 63 - 48
+    assert report.books_read == 63 - len(landed)
 
 
 def test_a_first_load_that_was_killed_leaves_a_catalogue_to_be_read_again(

@@ -19,6 +19,7 @@ from dlt.normalize.normalize import Normalize
 from dlt.pipeline.pipeline import Pipeline
 
 import load.landing
+import load.pipeline
 from load.pacing import Pacer
 from load.pipeline import run_cycle
 from tests.load.conftest import Clock, FakeTime
@@ -90,6 +91,7 @@ def main() -> None:
         return real(self, batch, state)
 
     load.landing.Landing.land = land  # type: ignore[method-assign]
+    load.pipeline.BATCH_PAGES = told["batch_pages"]
     clock = Clock()
     clock.advance(told["minutes"])
     run_cycle(
