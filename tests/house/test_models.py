@@ -1,0 +1,95 @@
+"""Every model is explained beside its SQL, column by column, in the order of its select."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+import yaml  # type: ignore[import-untyped]
+from sqlfluff.core import FluffConfig
+from sqlfluff.core.templaters.jinja import JinjaTemplater
+from sqlglot import expressions
+
+from tests.house import tree
+
+PROJECT = tree.ROOT / "dbt_project"
+MODELS = [path for path in tree.of(".sql") if path.is_relative_to(PROJECT / "models")]
+STAGING = PROJECT / "models" / "staging"
+MARTS = PROJECT / "models" / "marts"
+
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+each_mart = pytest.mark.parametrize(
+    "mart", [m for m in MODELS if m.is_relative_to(MARTS)], ids=lambda path: path.stem
+)
+
+
+@cache
+def properties(model: Path) -> dict[str, Any]:
+    """What the file beside a model says of it."""
+    said = yaml.load(tree.text(model.with_suffix(".yml")), Loader=yaml.CSafeLoader)
+    (about,) = said["models"]
+    assert isinstance(about, dict)
+    return about
+
+
+@cache
+def selected(model: Path) -> list[str]:
+    """The columns of a model, from its SQL as the linter renders it."""
+    query = sqlglot.parse_one(_renderer()(tree.text(model)), read="postgres")
+    assert isinstance(query, expressions.Query)
+    source = query.find(expressions.From)
+    assert source is not None
+    steps = {step.alias: step.this for step in query.ctes}
+    final = steps[source.this.name] if query.is_star else query
+    return [str(name) for name in final.named_selects]
+
+
+@cache
+def _renderer() -> Callable[[str], str]:
+    config = FluffConfig.from_path(str(tree.ROOT))
+    return JinjaTemplater().construct_render_func(config=config)[2]
+
+
+@each_model
+def test_a_model_has_a_file_of_its_own_that_explains_it(model: Path) -> None:
+    assert model.with_suffix(".yml").exists()
+    assert properties(model)["name"] == model.stem
+    assert properties(model)["description"].startswith(("One row", "One ", "The ", "Every "))
+
+
+@each_model
+def test_every_column_of_a_model_is_described(model: Path) -> None:
+    columns = properties(model)["columns"]
+    assert [column["name"] for column in columns if not column.get("description")] == []
+
+
+@each_model
+def test_columns_are_described_in_the_order_of_the_select(model: Path) -> None:
+    assert [column["name"] for column in properties(model)["columns"]] == selected(model)
+
+
+@each_mart
+def test_every_column_of_a_mart_states_its_type(mart: Path) -> None:
+    columns = properties(mart)["columns"]
+    assert [column["name"] for column in columns if not column.get("data_type")] == []
+
+
+def test_only_staging_models_read_a_source() -> None:
+    others = [model for model in MODELS if not model.is_relative_to(STAGING)]
+    assert tree.places(r"\bsource\(", others) == []
+
+
+def test_no_model_reads_a_table_but_by_ref_or_source() -> None:
+    # `_dlt_loads` and the schemas are for the macros that make and read the ledger.
+    assert tree.places(r"\b(?:from|join) (?:staging|marts|ops)\.", MODELS) == []
+
+
+def test_no_file_of_properties_explains_a_model_that_is_not_there() -> None:
+    explained = [
+        path
+        for path in tree.of(".yml")
+        if path.is_relative_to(PROJECT / "models") and not path.name.startswith("_")
+    ]
+    assert [path for path in explained if not path.with_suffix(".sql").exists()] == []
