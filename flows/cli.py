@@ -23,6 +23,10 @@ app = typer.Typer(
     add_completion=False,
 )
 
+TRY_QUERY = (
+    "select trading_pair, side, reference_price, n_offers from market_quotes"
+    " order by n_offers desc limit 5"
+)
 SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 Codes = Annotated[str, typer.Option(help="Comma list; empty: as the settings say.")]
@@ -107,9 +111,7 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
 
     with CycleProgress() as progress:
         SURROUNDINGS.set(
-            Surroundings(
-                settings=settings, on_progress=progress.loaded, on_step=progress.step
-            )
+            Surroundings(settings=settings, on_progress=progress.loaded, on_step=progress.step)
         )
         outcome = elt()
     counts = outcome.counts
@@ -136,15 +138,17 @@ def demo(verbose: Verbose = False) -> int:
     # Held over all cycles and the picture, rather than started anew for each.
     with open_warehouse(settings) as warehouse:
         outcomes = run_demo(settings)
-        home = _shown(settings.home)
+        home, p2p = _shown(settings.home), _shown(Path(sys.argv[0]).resolve())
         show(
             warehouse,
             outcomes,
             [
-                f'P2P_HOME={home} p2p sql "select * from market_quotes order by snapshot_at desc"',
-                f"P2P_HOME={home} p2p status",
-                f"P2P_HOME={home} p2p docs",
-                "p2p run --fiats VES,ARS --assets USDT      # the real market, no key needed",
+                f"export P2P_HOME={home}   # the demo has a warehouse of its own",
+                f'{p2p} sql "{TRY_QUERY}"',
+                f"{p2p} status",
+                f"{p2p} docs",
+                "unset P2P_HOME",
+                f"{p2p} run --fiats VES,ARS --assets USDT   # the real market, no key needed",
             ],
         )
     return SUCCESS
@@ -176,8 +180,8 @@ def sql(
 def status() -> int:
     """The last cycles, and the age and completeness of each book."""
     settings = load_settings()
-    from flows.console import out, table
-    from flows.query import BOOKS, RUNS, ask
+    from flows.console import cell, out, table
+    from flows.query import BOOKS, ERRORS, RUNS, ask
     from warehouse.postgres import open_warehouse
 
     with open_warehouse(settings) as warehouse:
@@ -188,6 +192,8 @@ def status() -> int:
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
         runs = ask(warehouse, RUNS)
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
+        for run_id, error in ask(warehouse, ERRORS).rows:
+            out.print(cell(f"{run_id}: {error}"))
         if present[1] is not None:
             books = ask(warehouse, BOOKS)
             out.print(table("Books of the last day", books.columns, books.rows))
@@ -213,7 +219,9 @@ def exchange(
 
     try:
         source = (
-            Replay(replay) if replay else Market(seed, _codes(fiats), _codes(assets), datetime.now(UTC))
+            Replay(replay)
+            if replay
+            else Market(seed, _codes(fiats), _codes(assets), datetime.now(UTC))
         )
         injected = Faults.parse(faults, seed) if faults else None
         serve(source, injected, port, lambda ready: print(f"P2P_API_URL={ready.url}", flush=True))
@@ -250,4 +258,3 @@ def _shown(path: Path) -> str:
     """A path as one would type it in the project."""
     inside = path.is_relative_to(PROJECT_ROOT)
     return str(path.relative_to(PROJECT_ROOT)) if inside else str(path)
-

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,13 +32,19 @@ def cell(value: Any) -> Text:
     if value is None:
         return Text("–", style="dim")
     if isinstance(value, float):
-        return Text(f"{value:,.2f}")
+        return Text(f"{value:,.1f}")
+    if isinstance(value, Decimal):
+        return Text(f"{value:f}")
+    if isinstance(value, datetime):
+        return Text(value.astimezone(UTC).isoformat(sep=" ", timespec="seconds"))
     return Text(escape(str(value)))
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table of `rows`, numbers to the right."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    shown = Table(
+        box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", header_style="bold"
+    )
     for number, column in enumerate(columns):
         values = [row[number] for row in rows]
         is_number = any(

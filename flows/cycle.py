@@ -71,9 +71,9 @@ def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cy
     surroundings = SURROUNDINGS.get() or Surroundings()
     settings = surroundings.settings or load_settings()
     limits = {"fiats": fiats, "assets": assets}
-    limits = {name: codes for name, codes in limits.items() if codes}
-    if limits:
-        settings = settings.model_copy(update={k: tuple(v) for k, v in limits.items()})
+    settings = settings.model_copy(
+        update={name: tuple(codes) for name, codes in limits.items() if codes}
+    )
     with open_warehouse(settings) as warehouse:
         require_write_access(warehouse)
         with single_writer(warehouse, "cycle"):

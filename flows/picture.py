@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
 from flows.console import out, table
-from flows.query import Answer, ask
+from flows.query import ask
 from flows.summary import CycleOutcome
 from warehouse.postgres import Warehouse
 
 BOOKS = """
 with latest as (
-    select distinct on (trading_pair)
-        trading_pair,
-        ask_reference,
-        bid_reference,
-        spread_pct_reference,
-        ask_n_offers,
-        bid_n_offers
+    select distinct on (trading_pair) *
     from marts.market_spreads
-    order by trading_pair, snapshot_at desc
+    order by trading_pair, buy_snapshot_at desc
 )
 
 select
-    trading_pair as pair,
-    ask_n_offers as "ads to buy from",
-    bid_n_offers as "ads to sell to",
-    round(ask_reference, 4) as "reference ask",
-    round(bid_reference, 4) as "reference bid",
-    round(spread_pct_reference, 2) as "spread %"
+    latest.trading_pair as pair,
+    buy.n_offers as "ads selling",
+    sell.n_offers as "ads buying",
+    latest.ask,
+    latest.bid,
+    round(latest.spread_pct, 2) as "spread, %",
+    latest.reference_price_kind as notion
 from latest
-order by ask_n_offers + bid_n_offers desc nulls last
+inner join marts.market_quotes as buy on buy.snapshot_id = latest.buy_snapshot_id
+inner join marts.market_quotes as sell on sell.snapshot_id = latest.sell_snapshot_id
+order by buy.n_offers + sell.n_offers desc
 limit 12
 """
 
@@ -44,38 +46,54 @@ select
 
 def show(warehouse: Warehouse, outcomes: list[CycleOutcome], tries: list[str]) -> None:
     """Print the books with their prices, what was checked, how long it took, and what to try."""
-    _print("Books, the largest first", ask(warehouse, BOOKS))
-    _print("In the warehouse", ask(warehouse, FACTS))
-    steps = list(dict.fromkeys(step for o in outcomes for step in o.seconds_by_step))
-    steps = [step for step in steps if "." not in step]
+    books = ask(warehouse, BOOKS)
+    out.print(
+        table(
+            "Reference prices now, the largest books first",
+            books.columns,
+            [[*row[:3], *map(significant, row[3:5]), *row[5:]] for row in books.rows],
+        )
+    )
+    facts = ask(warehouse, FACTS)
+    named = ", ".join(
+        f"{value:,} {name}" for name, value in zip(facts.columns, facts.rows[0], strict=True)
+    )
+    out.print(f"In the warehouse: {named}.\n")
+    out.print(_steps(outcomes))
+    checked, held = ask(
+        warehouse,
+        "select count(*), count(*) filter (where success) from ops.check_results where run_id = %s",
+        [outcomes[-1].run_id],
+    ).rows[0]
+    out.print(
+        f"Checked in the last cycle: {held} of {checked} expectations hold, "
+        f"{outcomes[-1].counts['tests_failed'] or 0} dbt tests failed.\n"
+    )
+    out.print("[bold]What to try next[/bold]")
+    for line in tries:
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def significant(value: Any, digits: int = 6) -> Any:
+    """A number to so many significant digits, in full before the point; all else as it is."""
+    if not isinstance(value, Decimal) or not value:
+        return value
+    return round(value, max(0, digits - 1 - value.adjusted()))
+
+
+def _steps(outcomes: list[CycleOutcome]) -> Table:
+    """How long each step of each cycle took."""
+    names = list(dict.fromkeys(step for each in outcomes for step in each.seconds_by_step))
+    # What stands behind a point is a part of the step before it.
+    order = [name for name in ("load", "check landing", "transform", "check core") if name in names]
     rows = [
         [
-            f"cycle {number}",
+            number,
             outcome.counts["books_read"],
             outcome.counts["books_unchanged"],
             outcome.counts["offers"],
-            outcome.counts["requests"],
-            *(outcome.seconds_by_step.get(step) for step in steps),
+            *(round(outcome.seconds_by_step.get(step, 0.0), 1) for step in order),
         ]
         for number, outcome in enumerate(outcomes, 1)
     ]
-    columns = ["", "books", "unchanged", "offers", "requests", *(f"{step}, s" for step in steps)]
-    out.print(table("Cycles", columns, rows))
-    last = outcomes[-1]
-    checks = ask(
-        warehouse,
-        "select count(*), count(*) filter (where success) from ops.check_results"
-        f" where run_id = '{last.run_id}'",
-    ).rows[0]
-    out.print(
-        f"Checked: {checks[1]} of {checks[0]} expectations hold, "
-        f"{last.counts['tests_failed'] or 0} dbt tests failed."
-    )
-    if tries:
-        out.print("\n[bold]What to try next[/bold]")
-        for line in tries:
-            out.print(f"  {line}", markup=False)
-
-
-def _print(title: str, answer: Answer) -> None:
-    out.print(table(title, answer.columns, answer.rows))
+    return table("Seconds by step", ["cycle", "books", "unchanged", "offers", *order], rows)

@@ -16,41 +16,58 @@ SEARCH_PATH = "marts, ops, staging, public"
 
 RUNS = """
 select
-    run_id,
+    run_id as run,
     state,
-    started_at,
     round(extract(epoch from coalesce(finished_at, now()) - started_at)) as seconds,
-    books_read,
-    books_complete,
-    books_unchanged,
+    books_read as books,
+    books_complete as complete,
+    books_unchanged as unchanged,
     offers,
     requests,
-    tests_failed,
-    checks_failed,
-    checks_warned,
-    error
+    coalesce(tests_failed, 0) + coalesce(checks_failed, 0) as red,
+    checks_warned as warned
 from ops.runs
 order by started_at desc
 limit 10
 """
 
+ERRORS = """
+select run_id, error
+from (select * from ops.runs order by started_at desc limit 10) as latest
+where error is not null
+order by started_at desc
+"""
+
 BOOKS = """
+with latest as (
+    select max(started_at) as started_at from marts.fact_snapshots
+)
+
 select
-    trading_pair,
-    side,
-    max(started_at) filter (where is_complete) as last_complete_at,
+    snapshots.trading_pair as pair,
+    snapshots.side,
+    to_char(
+        max(snapshots.started_at) filter (where snapshots.is_complete) at time zone 'UTC',
+        'MM-DD HH24:MI'
+    ) as "whole at, UTC",
     round(
-        extract(epoch from (select max(started_at) from marts.fact_snapshots)
-        - max(started_at) filter (where is_complete)) / 60
-    ) as minutes_behind,
-    (array_agg(offers_distinct order by started_at desc) filter (where is_complete))[1] as offers,
-    round(100.0 * count(*) filter (where is_complete) / count(*)) as complete_pct,
-    (array_agg(quality_verdict order by started_at desc))[1] as verdict,
-    (array_agg(quality_reasons order by started_at desc))[1] as reasons
-from marts.fact_snapshots
-where started_at > (select max(started_at) - interval '1 day' from marts.fact_snapshots)
-group by trading_pair, side
-order by offers desc nulls last, trading_pair, side
+        extract(
+            epoch from latest.started_at
+            - max(snapshots.started_at) filter (where snapshots.is_complete)
+        ) / 60
+    ) as "min behind",
+    (
+        array_agg(snapshots.offers_distinct order by snapshots.started_at desc)
+        filter (where snapshots.is_complete)
+    )[1] as offers,
+    round(100.0 * count(*) filter (where snapshots.is_complete) / count(*)) as "whole, %",
+    (array_agg(snapshots.quality_verdict order by snapshots.started_at desc))[1] as verdict,
+    (array_agg(snapshots.quality_reasons order by snapshots.started_at desc))[1] as reasons
+from marts.fact_snapshots as snapshots
+cross join latest
+where snapshots.started_at > latest.started_at - interval '1 day'
+group by snapshots.trading_pair, snapshots.side, latest.started_at
+order by offers desc nulls last, pair, snapshots.side
 """
 
 
@@ -62,7 +79,7 @@ class Answer:
     rows: Sequence[Sequence[Any]]
 
 
-def ask(warehouse: Warehouse, question: str) -> Answer:
+def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = None) -> Answer:
     """Run one query that may only read.
 
     Raises:
@@ -72,7 +89,7 @@ def ask(warehouse: Warehouse, question: str) -> Answer:
         with warehouse.connect() as connection:
             connection.read_only = True
             connection.execute(f"set search_path = {SEARCH_PATH}".encode())
-            cursor = connection.execute(question.encode())
+            cursor = connection.execute(question.encode(), parameters)
             if cursor.description is None:
                 return Answer([], [])
             return Answer([column.name for column in cursor.description], cursor.fetchall())

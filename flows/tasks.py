@@ -173,9 +173,7 @@ def check_core(cycle: Cycle, report: CycleReport) -> None:
         raise CheckFailed(f"The core tables are not as they should be: {', '.join(refused)}.")
 
 
-def _check(
-    cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | None
-) -> list[str]:
+def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | None) -> list[str]:
     """Run one suite, record it, and return the names of the critical checks that failed."""
     from expectations.checkpoint import run_suite
     from expectations.profiles import Parameters

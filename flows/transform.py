@@ -131,5 +131,5 @@ def _report(outcome: Any) -> TransformReport:
 
 
 def _one_line(message: str | None) -> str:
-    """dbt's message on one line; its first words say what failed."""
+    """What dbt said, on one line; its first words say what failed."""
     return " ".join((message or "no message").split())[:300]

@@ -153,9 +153,7 @@ def land(
         )
 
 
-def _land_reading(
-    cursor: psycopg.Cursor[Any], load_id: str, run_id: str, reading: Reading
-) -> None:
+def _land_reading(cursor: psycopg.Cursor[Any], load_id: str, run_id: str, reading: Reading) -> None:
     pages = reading.pages or []
     items = [offer for page in pages for offer in page]
     numbers = [offer["adv"].get("advNo") for offer in items]
@@ -223,7 +221,6 @@ def _land_catalogue(
         )
     for fiat, asset, side in sorted(books):
         cursor.execute(
-            "insert into staging.trading_pairs"
-            " values (%s, '2026-01-01T00:00:00Z', %s, %s, %s, %s)",
+            "insert into staging.trading_pairs values (%s, '2026-01-01T00:00:00Z', %s, %s, %s, %s)",
             (f"trading_pairs-{fiat}-{load_id}", fiat, asset, side, load_id),
         )

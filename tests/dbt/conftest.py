@@ -58,9 +58,7 @@ def connection(seeded: Warehouse) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def dbt(
-    connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home: Path
-) -> Dbt:
+def dbt(connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home: Path) -> Dbt:
     """Runs a dbt command, and says what failed when it should not have."""
 
     def run(*arguments: str, must_succeed: bool = True) -> TransformReport:

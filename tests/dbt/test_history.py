@@ -91,8 +91,7 @@ def test_an_outage_of_one_page_ends_no_version_of_the_offers_on_it(
     assert versions(rows, B) == [("10", 0, None)]
     assert versions(rows, A) == [("10", 0, 15), ("9", 15, None)], "what was seen, was seen"
     assert rows(
-        "select quality_verdict, quality_reasons from marts.fact_snapshots"
-        " where not is_complete"
+        "select quality_verdict, quality_reasons from marts.fact_snapshots where not is_complete"
     ) == [("incomplete", "http_503")]
     assert rows("select count(*) from marts.fact_offer_snapshots") == [(2,)]
 
@@ -116,9 +115,7 @@ def test_an_unchanged_book_writes_a_snapshot_and_nothing_else(
     land(connection, "1", [first])
     dbt("run")
     before = history(connection)
-    again = Reading(
-        BUY, minute(15), None, same_as=first.snapshot_id, announced=2, distinct=2
-    )
+    again = Reading(BUY, minute(15), None, same_as=first.snapshot_id, announced=2, distinct=2)
     land(connection, "2", [again])
     dbt("run")
     after = history(connection)
@@ -220,9 +217,7 @@ def random_loads(seed: int, loads: int) -> list[list[Reading]]:
             at = minute(cycle * 10 + place)
             shown = list(offers.values())
             if not moved and landed[book]:
-                readings.append(
-                    Reading(book, at, None, same_as=landed[book], distinct=len(shown))
-                )
+                readings.append(Reading(book, at, None, same_as=landed[book], distinct=len(shown)))
                 continue
             if shown and chance.random() < 0.25:
                 half = shown[: len(shown) // 2]
