@@ -43,7 +43,13 @@ def cell(value: Any) -> Text:
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table of `rows`, numbers to the right."""
     shown = Table(
-        box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", header_style="bold"
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
     )
     for number, column in enumerate(columns):
         values = [row[number] for row in rows]

@@ -18,12 +18,12 @@ RUNS = """
 select
     run_id as run,
     state,
-    round(extract(epoch from coalesce(finished_at, now()) - started_at)) as seconds,
+    round(extract(epoch from coalesce(finished_at, now()) - started_at)) as s,
     books_read as books,
-    books_complete as complete,
-    books_unchanged as unchanged,
+    books_complete as whole,
+    books_unchanged as same,
     offers,
-    requests,
+    requests as asked,
     coalesce(tests_failed, 0) + coalesce(checks_failed, 0) as red,
     checks_warned as warned
 from ops.runs
