@@ -4,7 +4,8 @@ with
 
 snapshots as (
 
-    -- What an incomplete reading did not show may still stand: only complete ones say what a book held.
+    -- What an incomplete reading did not show may still stand: only complete ones say what a book
+    -- held.
     select * from {{ ref('fact_snapshots') }}
     where is_complete
 
@@ -27,8 +28,8 @@ rules as (
     {{ rule_thresholds(
         ref('offer_flag_rules'),
         [
-            'is_without_history', 'is_low_reputation_orders', 'is_low_reputation_rate', 'is_off_market',
-            'is_off_market_min_offers', 'is_off_market_reference',
+            'is_without_history', 'is_low_reputation_orders', 'is_low_reputation_rate',
+            'is_off_market', 'is_off_market_min_offers', 'is_off_market_reference',
         ],
     ) }}
 
@@ -41,13 +42,9 @@ held as (
         snapshots.started_at as snapshot_at,
         offers.*
     from snapshots
-    inner join offers
-        on
-            snapshots.fiat_code = offers.fiat_code
-            and snapshots.asset_code = offers.asset_code
-            and snapshots.side = offers.side
-            and snapshots.started_at >= offers.valid_from
-            and (snapshots.started_at < offers.valid_to or offers.valid_to is null)
+    {{ join_versions_at(
+        'offers', 'offers', 'snapshots', ['fiat_code', 'asset_code', 'side'], 'snapshots.started_at'
+    ) }}
 
 ),
 
@@ -74,11 +71,13 @@ referenced as (
         rules.is_low_reputation_rate,
         rules.is_off_market as off_market_distance,
         rules.is_off_market_min_offers as off_market_min_offers,
-        -- The price at a share of the quantity from the competitive end, and itself never off the market.
+        -- The price at a share of the quantity from the competitive end, and itself never off the
+        -- market.
         first_value(cumulated.price) over (
             partition by cumulated.snapshot_id
             order by
-                cumulated.quantity_up_to_price < rules.is_off_market_reference * cumulated.quantity_in_book,
+                cumulated.quantity_up_to_price
+                < rules.is_off_market_reference * cumulated.quantity_in_book,
                 {{ better_first('cumulated.side', 'cumulated.price') }}
         ) as reference_price
     from cumulated
@@ -93,7 +92,9 @@ flagged as (
 
     select
         referenced.*,
-        coalesce(statistics.month_order_count <= referenced.without_history_orders, false) as is_without_history,
+        coalesce(
+            statistics.month_order_count <= referenced.without_history_orders, false
+        ) as is_without_history,
         coalesce(
             statistics.month_order_count < referenced.is_low_reputation_orders
             or statistics.month_finish_rate < referenced.is_low_reputation_rate,
@@ -102,15 +103,14 @@ flagged as (
         coalesce(
             referenced.offers_in_book >= referenced.off_market_min_offers
             and referenced.quantity_in_book > 0
-            and abs(referenced.price / nullif(referenced.reference_price, 0) - 1) > referenced.off_market_distance,
+            and abs(referenced.price / nullif(referenced.reference_price, 0) - 1)
+            > referenced.off_market_distance,
             false
         ) as is_off_market
     from referenced
-    left join statistics
-        on
-            referenced.user_no = statistics.user_no
-            and referenced.snapshot_at >= statistics.valid_from
-            and (referenced.snapshot_at < statistics.valid_to or statistics.valid_to is null)
+    {{ left_join_version_at(
+        'statistics', 'statistics', 'referenced', 'user_no', 'referenced.snapshot_at'
+    ) }}
 
 ),
 
@@ -148,7 +148,7 @@ final as (
         is_without_history,
         is_low_reputation,
         is_off_market,
-        not (is_limit_fiction or is_without_history or is_off_market) as is_eligible,
+        not is_limit_fiction and not is_without_history and not is_off_market as is_eligible,
         offer_created_at,
         valid_from,
         valid_to,
