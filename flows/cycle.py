@@ -78,7 +78,7 @@ def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cy
         require_write_access(warehouse)
         with single_writer(warehouse, "cycle"):
             started = surroundings.clock()
-            run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+            run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
             with _stop_on_signal(surroundings):
                 yield Cycle(run_id, settings, warehouse, surroundings)
 

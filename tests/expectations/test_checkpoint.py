@@ -222,6 +222,13 @@ def test_old_pages_make_room_for_new_ones(line: Line) -> None:
     assert (folder / "run-4.html").is_file()
 
 
+def test_a_run_whose_name_looks_like_a_time_has_its_page(line: Line) -> None:
+    verdict = run_suite("core", line.warehouse, Parameters("20261120T172939-3521"), line.docs)
+
+    assert verdict.docs is not None
+    assert verdict.docs.is_file()
+
+
 def test_a_literal_holds_no_character_that_anything_on_its_way_could_read() -> None:
     assert literal("run-4") == "('run-4')"
     assert literal("a'b:c") == "('a' || chr(39) || 'b' || chr(58) || 'c')"
