@@ -22,6 +22,7 @@ MOST_BYTES = 64_000_000
 ASKED_AGAIN = 2
 """How often an empty page is asked again where something else was expected."""
 SUDDENLY_EMPTY = "suddenly_empty"
+SHORT = "short_of_announced"
 _FEW_OFFERS = 2  # a book of so few may well be empty a moment later
 _MOST_NEW_FIELDS = 100
 
@@ -100,19 +101,20 @@ class _Tally:
         self.smallest_total: int | None = None
         self.bytes = 0
 
-    def add(self, answer: Answer, fields: dict[str, str]) -> None:
+    def add(self, number: int, answer: Answer, fields: dict[str, str]) -> None:
         said = [(offer_number(item), digest(item)) for item in answer.data]
-        for number, _ in said:
-            if number is None:
+        for adv_no, _ in said:
+            if adv_no is None:
                 self.unnumbered += 1
             else:
-                self.numbers.add(number)
-        self.digests += [(number or "", content) for number, content in said]
+                self.numbers.add(adv_no)
+        self.digests += [(adv_no or "", content) for adv_no, content in said]
         for item in answer.data:
             for path, kind in new_fields(item):
                 if len(fields) < _MOST_NEW_FIELDS:
                     fields.setdefault(path, kind)
-        if answer.total is not None:
+        # An empty answer whose total is less than what was read already is no word on the book.
+        if answer.total is not None and (answer.data or answer.total > (number - 2) * ROWS):
             smallest = self.smallest_total
             self.smallest_total = answer.total if smallest is None else min(smallest, answer.total)
         self.bytes += len(answer.body)
@@ -186,13 +188,17 @@ def _read_pages(
     """Read on until the end; returns why that is not the book's end, if it is not."""
     for number in range(1, MOST_PAGES + 1):
         answer = _ask(exchange, reading, number, known, stop)
-        tally.add(answer, reading.new_fields)
         items = len(answer.data)
+        total = answer.total if _fits(answer, number) else None
+        is_end = _is_end(answer, number, reading)
+        tally.add(answer, total, reading.new_fields)
         reading.pages.append(_page(number, answer))
         reading.offers_seen += items
         reading.cleaned += answer.cleaned
         reading.announced_total = answer.total
-        if items < ROWS or (answer.total is not None and number * ROWS >= answer.total):
+        if not items:
+            return None if is_end else SHORT
+        if items < ROWS or (total is not None and number * ROWS >= total):
             return None
         if tally.bytes > MOST_BYTES:
             return "too_large"
@@ -202,16 +208,38 @@ def _read_pages(
 def _ask(
     exchange: Exchange, reading: Reading, number: int, known: BookState, stop: threading.Event
 ) -> Answer:
-    """One page; an empty one is asked again where the total, or the past, promised more."""
+    """One page; an empty one is asked again where more was promised."""
     for again in range(ASKED_AGAIN + 1):
         answer = exchange.search(*reading.book, number, stop)
         reading.requests += answer.attempts
-        announced = answer.total or 0
-        promised = announced > (number - 1) * ROWS or (number == 1 and _was_larger(known))
-        if answer.data or not promised or again == ASKED_AGAIN:
+        is_believed = answer.data or (
+            _is_end(answer, number, reading) and not (number == 1 and _was_larger(known))
+        )
+        if is_believed or again == ASKED_AGAIN:
             break
         exchange.pacer.back_off(again + 1, stop)
     return answer
+
+
+def _fits(answer: Answer, number: int) -> bool:
+    """Whether the total can be that of the book which this page was taken from.
+
+    Now and then an answer is empty where it should not be, and may announce 0 then: such a total
+    must not make a book look whole that was cut off.
+    """
+    if answer.total is None:
+        return False
+    before = (number - 1) * ROWS
+    if answer.data:
+        return answer.total >= before + len(answer.data)
+    return max(before - ROWS, -1) < answer.total <= before
+
+
+def _is_end(answer: Answer, number: int, reading: Reading) -> bool:
+    """Whether an empty page is past the end of its book: the page before was still within."""
+    if answer.total is None:
+        return reading.announced_total is None
+    return _fits(answer, number)
 
 
 def _was_larger(known: BookState) -> bool:
@@ -220,7 +248,7 @@ def _was_larger(known: BookState) -> bool:
 
 def _judge(reading: Reading, tally: _Tally, known: BookState) -> None:
     if tally.is_short:
-        reading.reason = "short_of_announced"
+        reading.reason = SHORT
     elif not reading.offers_seen and _was_larger(known):
         reading.reason = SUDDENLY_EMPTY
     else:

@@ -89,7 +89,7 @@ def test_an_offer_lost_over_a_page_edge_makes_the_book_incomplete(stub: Stub, re
 def test_offers_without_a_number_are_counted_and_do_not_make_it_incomplete(
     stub: Stub, read: Any
 ) -> None:
-    stub.put(NAME, [offer(1), offer(None), {"adv": None}])
+    stub.put(NAME, [offer(1), offer(None), {"adv": {}}])
     reading = read()
     assert reading.is_complete
     assert (reading.offers_seen, reading.offers_distinct, reading.offers_unnumbered) == (3, 1, 2)
@@ -115,9 +115,55 @@ def test_an_empty_page_that_stays_empty_leaves_the_book_short(stub: Stub, read: 
     assert (NAME, 3) not in stub.searches()
 
 
+def test_an_empty_page_that_denies_the_whole_book_is_not_believed(stub: Stub, read: Any) -> None:
+    stub.put(NAME, OFFERS)
+    stub.override = lambda _path, body, _times: envelope([], 0) if body["page"] == 3 else None
+    reading = read()
+    assert reading.reason == "short_of_announced"
+    assert reading.offers_distinct == 40
+    assert stub.searches().count((NAME, 3)) == 3
+
+
+def test_a_book_that_shrank_to_the_page_before_is_complete(stub: Stub, read: Any) -> None:
+    stub.put(NAME, OFFERS)
+    stub.override = lambda _path, body, _times: envelope([], 40) if body["page"] == 3 else None
+    reading = read()
+    assert reading.is_complete
+    assert (reading.offers_distinct, reading.requests) == (40, 3)
+
+
 def test_a_first_page_that_is_empty_against_its_total_is_short_too(stub: Stub, read: Any) -> None:
     stub.override = lambda *_: envelope([], 45)
     assert read().reason == "short_of_announced"
+
+
+def test_an_empty_page_that_announces_nothing_does_not_make_a_cut_book_whole(
+    stub: Stub, read: Any
+) -> None:
+    stub.put(NAME, OFFERS)
+    for total in (0, None):
+        stub.override = lambda _path, body, _times, total=total: (
+            envelope([], total) if body["page"] == 2 else None
+        )
+        assert read().reason == "short_of_announced"
+
+
+def test_a_total_below_what_its_own_page_shows_is_not_believed(stub: Stub, read: Any) -> None:
+    stub.put(NAME, OFFERS)
+    stub.override = lambda _path, body, _times: (
+        envelope(OFFERS[:20], 0) if body["page"] == 1 else None
+    )
+    reading = read()
+    assert reading.is_complete
+    assert reading.offers_distinct == 45
+
+
+def test_a_book_that_shrank_to_full_pages_ends_with_the_empty_one(stub: Stub, read: Any) -> None:
+    stub.put(NAME, OFFERS)
+    stub.override = lambda _path, body, _times: envelope([], 40) if body["page"] == 3 else None
+    reading = read()
+    assert reading.is_complete
+    assert (reading.offers_distinct, reading.requests) == (40, 3)
 
 
 def test_a_book_without_end_is_ended(
