@@ -39,6 +39,7 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _HTTP_OK = 200
 _DEAD_AFTER = 3  # tries at an address where nobody has ever answered
 _LARGEST_COUNT = 2**31
+_ODD_ADS = 3
 
 
 def utc_now() -> datetime:
@@ -111,9 +112,9 @@ class Exchange:
             session.close()
 
     def search(self, fiat: str, asset: str, side: str, page: int, stop: threading.Event) -> Answer:
-        """One page of a book; `side` is the taker's. `data` is a list of objects."""
+        """One page of a book; `side` is the taker's. `data` is a list of offers with an ad."""
         body = {"fiat": fiat, "asset": asset, "tradeType": side, "page": page, "rows": ROWS}
-        return self.call(SEARCH, body, _check_items, stop)
+        return self.call(SEARCH, body, _check_offers, stop)
 
     def fiats(self, stop: threading.Event) -> Answer:
         """The fiats that are listed. `data` is a list of objects."""
@@ -268,6 +269,13 @@ def _parse(raw: bytes) -> tuple[Any, bytes, int]:
 
 def _check_items(data: Any) -> bool:
     return isinstance(data, list) and all(isinstance(item, dict) for item in data)
+
+
+def _check_offers(data: Any) -> bool:
+    """One ad without a number is an odd ad; a page of them is another API."""
+    if not _check_items(data) or not all(isinstance(item.get("adv"), dict) for item in data):
+        return False
+    return len(data) < _ODD_ADS or any("advNo" in item["adv"] for item in data)
 
 
 def _check_has_list(key: str) -> Callable[[Any], bool]:

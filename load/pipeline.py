@@ -37,6 +37,7 @@ IN_FLIGHT = 4
 BATCH_PAGES, BATCH_BYTES = 250, 32_000_000
 SHORTEST_CYCLE_SECONDS = 300.0
 MOST_NEW_FIELDS = 1_000
+SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
 _M_ARENA_MAX = -8  # of malloc.h
 NOT_LANDABLE = "refused_by_warehouse"
 
@@ -193,8 +194,12 @@ class _Cycle:
             if not known.books(self.settings.fiats, self.settings.assets):
                 raise
             readings.append(CatalogueReading("fiats", None, self.clock(), reason=failure.reason))
-        if readings:
-            self._land(Batch(self.run_id, catalogue=readings))
+        for reading in readings:
+            catalogue.remember(known, reading)
+        self.unlanded = Batch(self.run_id, catalogue=readings)
+        if len(readings) > SMALL_CATALOGUE:
+            self._land(self.unlanded)
+            self.unlanded = Batch(self.run_id)
 
     def _plan(self) -> deque[Book]:
         listed = self.state.catalogue.books(self.settings.fiats, self.settings.assets)
@@ -239,7 +244,7 @@ class _Cycle:
         one batch and a few books, however slow the warehouse is.
         """
         in_flight: set[Future[Reading | None]] = set()
-        batch = Batch(self.run_id)
+        batch = self.unlanded
         while books or in_flight:
             while books and len(in_flight) < IN_FLIGHT:
                 in_flight.add(workers.submit(self._read, books.popleft()))
@@ -260,7 +265,7 @@ class _Cycle:
                 batch = Batch(self.run_id)
         self.report.stopped |= self.stop.is_set() and self.report.books_cut_short > 0
         self._close_cycle(False)
-        if batch.readings:
+        if batch.readings or batch.catalogue:
             self._land(batch)
 
     def _is_over(self) -> bool:

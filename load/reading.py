@@ -101,22 +101,21 @@ class _Tally:
         self.smallest_total: int | None = None
         self.bytes = 0
 
-    def add(self, number: int, answer: Answer, fields: dict[str, str]) -> None:
+    def add(self, answer: Answer, total: int | None, fields: dict[str, str]) -> None:
         said = [(offer_number(item), digest(item)) for item in answer.data]
-        for adv_no, _ in said:
-            if adv_no is None:
+        for number, _ in said:
+            if number is None:
                 self.unnumbered += 1
             else:
-                self.numbers.add(adv_no)
-        self.digests += [(adv_no or "", content) for adv_no, content in said]
+                self.numbers.add(number)
+        self.digests += [(number or "", content) for number, content in said]
         for item in answer.data:
             for path, kind in new_fields(item):
                 if len(fields) < _MOST_NEW_FIELDS:
                     fields.setdefault(path, kind)
-        # An empty answer whose total is less than what was read already is no word on the book.
-        if answer.total is not None and (answer.data or answer.total > (number - 2) * ROWS):
+        if total is not None:
             smallest = self.smallest_total
-            self.smallest_total = answer.total if smallest is None else min(smallest, answer.total)
+            self.smallest_total = total if smallest is None else min(smallest, total)
         self.bytes += len(answer.body)
 
     @property

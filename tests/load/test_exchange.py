@@ -55,6 +55,8 @@ def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
         (envelope(None), "wrong_shape"),
         (envelope(None, data={"0": {}}), "wrong_shape"),
         (envelope(None, data=[1, "a"]), "wrong_shape"),
+        (envelope(None, data=[{"ad": {"advNo": "1"}}]), "wrong_shape"),
+        (envelope(None, data=[{"adv": {"number": "1"}}] * 3), "wrong_shape"),
         ((200, b"\x1f\x8bnonsense", {"Content-Encoding": "gzip"}), "not_json"),
         ((200, b'{"code"', {"Content-Length": "1000"}), "cut"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from load.landing import Landing
-from load.source import Batch
+from load.source import Batch, binance_p2p
 from tests.load.conftest import Json, Loader, Stub, offer
 from tests.load.test_cycle import spoil_pages_of_sell
 from tests.load.victim import POINTS
@@ -57,6 +57,8 @@ def kill(
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
+    while loader.rows("select count(*) from pg_locks where locktype = 'advisory'") != [0]:
+        pass  # the server has yet to notice that its client is gone
 
 
 def books_whole(loader: Loader) -> dict[str, list[int]]:
@@ -86,7 +88,7 @@ WHOLE = {"VES-USDT-BUY": [3, 3], "VES-USDT-SELL": [1, 1], "VES-BTC-BUY": [1, 1]}
 def test_killed_anywhere_and_run_again_is_as_never_killed(
     loader: Loader, stub: Stub, point: str
 ) -> None:
-    kill(loader, stub, point, batches=2)
+    kill(loader, stub, point, batches=1)
     report = loader.run()
     assert books_whole(loader) == WHOLE
     assert loader.run().books_unchanged == 3
@@ -99,7 +101,7 @@ def test_killed_anywhere_and_run_again_is_as_never_killed(
 def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
     loader: Loader, stub: Stub
 ) -> None:
-    kill(loader, stub, "between the commit and dlt's marker", batches=2)
+    kill(loader, stub, "between the commit and dlt's marker", batches=1)
     assert loader.run().recovered == "finished"
     assert loader.rows(
         "select count(*), count(distinct (snapshot_id, page)), count(distinct _dlt_load_id) "
@@ -110,7 +112,7 @@ def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
 def test_what_an_interrupted_cycle_had_landed_is_not_read_again(loader: Loader, stub: Stub) -> None:
     for number in range(60):
         stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
-    kill(loader, stub, "in extract", batches=4, batch_pages=20)
+    kill(loader, stub, "in extract", batches=3, batch_pages=20)
     landed = {f"{f}-{a}-{s}" for f, a, s in loader.snapshots("fiat_code, asset_code, side")}
     assert 30 < len(landed) < 60
     stub.requests.clear()
@@ -192,8 +194,6 @@ def test_a_poison_package_left_by_an_older_run_blocks_nothing(
 
 
 def extract_only(landing: Landing, batch: Batch, state: object) -> list[str]:
-    from load.source import binance_p2p
-
     landing._pipeline.extract(
         binance_p2p(batch, state.dump()),  # type: ignore[attr-defined]
         loader_file_format="parquet",
@@ -279,7 +279,7 @@ def test_a_state_that_is_older_than_the_warehouse_is_not_believed(
 
 
 def test_folders_of_killed_extractions_are_swept(loader: Loader, stub: Stub) -> None:
-    kill(loader, stub, "before extract is committed", batches=2)
+    kill(loader, stub, "before extract is committed", batches=1)
     working = loader.settings.home / "dlt" / "pipelines" / "binance_p2p" / "normalize"
     assert len(list(working.iterdir())) > 1
     loader.run()
