@@ -2,7 +2,7 @@
 # `## what it does`, needs `setup` if it runs anything of ours, and stands in .PHONY.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test docs clean distclean
+.PHONY: help setup demo run test bench docs clean distclean
 .PHONY: lint lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house
 
 VENV := .venv
@@ -84,6 +84,9 @@ lint-dbt: setup
 
 lint-house: setup
 	$(BIN)/pytest -q tests/house
+
+bench: setup ## Measure what a cycle over 50,000 offers costs, into bench/latest.json (minutes)
+	@$(BIN)/python -m bench
 
 docs: setup ## Build the pages about the tables and the checks, and say where they are
 	@$(BIN)/p2p docs

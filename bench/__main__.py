@@ -1,0 +1,46 @@
+"""`python -m bench`: measure, show one figure a line, and keep all in bench/latest.json."""
+
+import argparse
+from pathlib import Path
+
+from bench.figures import Figures
+from bench.measure import CYCLES, PARTS, Plan, measure
+
+LATEST = Path(__file__).resolve().parent / "latest.json"
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    default = Plan()
+    parser.add_argument(
+        "--offers",
+        type=int,
+        default=default.offers,
+        help="how many the market has on average over a day (%(default)s: 50,000 at its start)",
+    )
+    parser.add_argument(
+        "--parts", nargs="*", choices=PARTS, default=default.parts, help="beside the steps"
+    )
+    parser.add_argument(
+        "--cycles", type=int, choices=range(1, len(CYCLES) + 1), default=default.cycles
+    )
+    parser.add_argument(
+        "--repetitions", type=int, default=default.repetitions, help="of the comparison with COPY"
+    )
+    given = parser.parse_args()
+    figures = Figures()
+    measure(
+        Plan(
+            offers=given.offers,
+            parts=given.parts,
+            cycles=given.cycles,
+            repetitions=given.repetitions,
+        ),
+        figures,
+    )
+    figures.write(LATEST)
+
+
+if __name__ == "__main__":
+    main()

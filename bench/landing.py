@@ -1,0 +1,159 @@
+"""Landing by the loader against `COPY` of the same pages by psycopg, in turns.
+
+Both start with the pages in memory and an empty table of the same columns in a database of its own,
+and end when every row is committed. The loader lands them as in a cycle: in its batches, with the
+snapshots, its book-keeping and its state. `COPY` does nothing but one `COPY`.
+"""
+
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.process import Told, tell
+from load.landed import create_tables
+from load.landing import Landing
+from load.pipeline import BATCH_BYTES, BATCH_PAGES
+from load.reading import Page, Reading
+from load.source import TABLES, Batch
+from load.state import Book, State, to_microseconds
+from warehouse.postgres import Warehouse
+
+RUN_ID = "bench"
+
+
+def main() -> None:
+    """Land the pages of one warehouse again, both ways in turn."""
+    told: dict[str, Any] = json.load(sys.stdin)
+    warehouse = Warehouse.from_url(told["database_url"])
+    readings = _readings(warehouse)
+    seconds: dict[str, list[float]] = {"dlt": [], "copy": []}
+    for _ in range(told["repetitions"]):
+        seconds["dlt"].append(_by_dlt(warehouse, readings))
+        seconds["copy"].append(_by_copy(warehouse, readings))
+    ratios = [dlt / copy for dlt, copy in zip(seconds["dlt"], seconds["copy"], strict=True)]
+    details = {
+        "dlt_seconds": median(seconds["dlt"]),
+        "copy_seconds": median(seconds["copy"]),
+        "ratio": median(ratios),
+        "batches": sum(1 for _ in _batches(readings)),
+        "pages": sum(len(reading.pages) for reading in readings),
+        "bytes": sum(len(page.body) for reading in readings for page in reading.pages),
+    }
+    tell(Told(sum(seconds["dlt"]) + sum(seconds["copy"]), details=details))
+
+
+def _readings(warehouse: Warehouse) -> list[Reading]:
+    """What a first cycle has landed, as the loader holds it in memory."""
+    readings: dict[str, Reading] = {}
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            """
+            select
+                snapshot_id, fiat_code, asset_code, side, page, requested_at, received_at,
+                announced_total, offers, cleaned_characters, body_sha256, body::text
+            from staging.pages
+            order by snapshot_id, page
+            """
+        )
+        for snapshot_id, fiat, asset, side, number, requested, received, *rest in rows:
+            total, offers, cleaned, sha256, body = rest
+            reading = readings.setdefault(
+                snapshot_id,
+                Reading(Book(fiat, asset, side), to_microseconds(requested), received),
+            )
+            reading.pages.append(
+                Page(number, requested, received, total, offers, cleaned, sha256, body.encode())
+            )
+            reading.pages_read += 1
+    return list(readings.values())
+
+
+def _batches(readings: Iterable[Reading]) -> Iterator[Batch]:
+    """Cut as the loader cuts them."""
+    batch = Batch(RUN_ID)
+    for reading in readings:
+        batch.readings.append(reading)
+        if batch.pages >= BATCH_PAGES or batch.bytes >= BATCH_BYTES:
+            yield batch
+            batch = Batch(RUN_ID)
+    if batch.readings:
+        yield batch
+
+
+def _by_dlt(warehouse: Warehouse, readings: list[Reading]) -> float:
+    with _fresh_database(warehouse) as fresh, TemporaryDirectory() as folder:
+        landing = Landing(Path(folder), fresh)
+        landing.recover()
+        started = time.perf_counter()
+        for batch in _batches(readings):
+            landing.land(batch, State())
+        spent = time.perf_counter() - started
+        _require_all(fresh, readings)
+    return spent
+
+
+def _by_copy(warehouse: Warehouse, readings: list[Reading]) -> float:
+    with _fresh_database(warehouse) as fresh, fresh.connect() as connection:
+        create_tables(connection, {"pages": TABLES["pages"]})
+        connection.commit()
+        started = time.perf_counter()
+        with connection.cursor() as cursor, cursor.copy("copy staging.pages from stdin") as copy:
+            for row in _rows(readings):
+                copy.write_row(row)
+        connection.commit()
+        spent = time.perf_counter() - started
+        _require_all(fresh, readings)
+    return spent
+
+
+def _rows(readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
+    for reading in readings:
+        snapshot_id = reading.snapshot_id
+        for page in reading.pages:
+            yield (
+                snapshot_id,
+                page.number,
+                RUN_ID,
+                *reading.book,
+                page.requested_at,
+                page.received_at,
+                page.announced_total,
+                page.offers,
+                page.cleaned,
+                page.sha256,
+                page.body.decode(),
+                RUN_ID,
+            )
+
+
+@contextmanager
+def _fresh_database(warehouse: Warehouse) -> Iterator[Warehouse]:
+    name = f"landing_{uuid.uuid4().hex[:12]}"
+    with warehouse.connect(autocommit=True) as connection:
+        connection.execute(f'create database "{name}"'.encode())
+    try:
+        yield replace(warehouse, database=name)
+    finally:
+        with warehouse.connect(autocommit=True) as connection:
+            connection.execute(f'drop database "{name}" with (force)'.encode())
+
+
+def _require_all(warehouse: Warehouse, readings: Iterable[Reading]) -> None:
+    """A contender that loses rows on the way is not fast, it is wrong."""
+    expected = sum(len(reading.pages) for reading in readings)
+    with warehouse.connect() as connection:
+        row = connection.execute("select count(*) from staging.pages").fetchone()
+    if row != (expected,):
+        raise AssertionError(f"{row} pages landed of {expected}")
+
+
+if __name__ == "__main__":
+    main()

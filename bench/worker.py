@@ -1,0 +1,152 @@
+"""One step of a cycle, as the flow runs it: python -m bench.worker STEP, settings on stdin."""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bench.process import Told, tell
+from flows import prefect_home
+from load.report import CycleReport
+from warehouse.postgres import Warehouse, open_warehouse
+from warehouse.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.cycle import Cycle
+
+REQUESTS_PER_SECOND = 1e6  # the pace is politeness, and nobody here has to be spared
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a step works on."""
+
+    settings: Settings
+    warehouse: Warehouse
+    run_id: str
+    market_time: datetime
+    started: datetime
+
+    def clock(self) -> datetime:
+        """The market's time, which goes on while the step runs."""
+        return self.market_time + (datetime.now(UTC) - self.started)
+
+    def cycle(self) -> "Cycle":
+        """As the flow's tasks get it."""
+        from flows.cycle import Cycle, Surroundings
+
+        surroundings = Surroundings(settings=self.settings, clock=self.clock)
+        return Cycle(self.run_id, self.settings, self.warehouse, surroundings)
+
+    def report(self) -> CycleReport:
+        """As much of the loader's report as the checks read."""
+        now = self.clock()
+        return CycleReport(self.run_id, now, finished_at=now, books_planned=1)
+
+
+def _load(job: Job) -> Told:
+    from bench.waiting import Waiting
+    from load.pipeline import run_cycle
+
+    waiting = Waiting()
+    waiting.watch()
+    started, used = time.perf_counter(), time.process_time()
+    report = run_cycle(job.settings, job.warehouse, job.run_id, clock=job.clock)
+    return Told(
+        time.perf_counter() - started,
+        waiting_seconds=waiting.seconds,
+        details={
+            "cpu_seconds": time.process_time() - used,
+            "landing_seconds": report.seconds["land"],
+            "loads": len(report.load_ids),
+            "books": report.books_read,
+            "books_incomplete": report.books_read - report.books_complete,
+            "pages": report.pages,
+            "pages_landed": report.pages_landed,
+            "offers": report.offers,
+        },
+    )
+
+
+def _check_landing(job: Job) -> Told:
+    from flows import tasks
+
+    return _timed(lambda: tasks.check_landing.fn(job.cycle(), job.report()))
+
+
+def _transform(job: Job) -> Told:
+    from flows import tasks
+
+    return _timed(lambda: tasks.transform.fn(job.cycle()))
+
+
+def _check_core(job: Job) -> Told:
+    from flows import tasks
+
+    return _timed(lambda: tasks.check_core.fn(job.cycle(), job.report()))
+
+
+def _flow(job: Job) -> Told:
+    from bench.waiting import Waiting
+    from flows.cycle import SURROUNDINGS, Surroundings
+    from flows.elt import elt
+
+    waiting = Waiting()
+    waiting.watch()
+    SURROUNDINGS.set(Surroundings(settings=job.settings, clock=job.clock))
+    told = _timed(elt)
+    told.waiting_seconds = waiting.seconds
+    return told
+
+
+def _timed(work: Callable[[], object]) -> Told:
+    started = time.perf_counter()
+    work()
+    return Told(time.perf_counter() - started)
+
+
+GREAT_EXPECTATIONS = ("flows.tasks", "expectations.checkpoint", "great_expectations")
+DBT = ("flows.tasks", "dbt.cli.main", "dbt.adapters.postgres")
+
+STEPS: dict[str, tuple[Callable[[Job], Told], tuple[str, ...]]] = {
+    "load": (_load, ("load.pipeline",)),
+    "check_landing": (_check_landing, GREAT_EXPECTATIONS),
+    "transform": (_transform, DBT),
+    "check_core": (_check_core, GREAT_EXPECTATIONS),
+    "flow": (_flow, ("flows.elt", "load.pipeline", *GREAT_EXPECTATIONS, *DBT)),
+}
+"""By name: what to do, and what to import before, on another clock."""
+
+
+def main() -> None:
+    """Do the step that the first argument names."""
+    told: dict[str, Any] = json.load(sys.stdin)
+    settings = load_settings(
+        home=told["home"],
+        database_url=told["database_url"],
+        api_url=told["api_url"],
+        requests_per_second=REQUESTS_PER_SECOND,
+        fiats=(),
+        assets=(),
+        binance_api_key=None,
+    )
+    work, modules = STEPS[sys.argv[1]]
+    prefect_home.prepare(settings.home)
+    started = time.perf_counter()
+    for module in modules:
+        importlib.import_module(module)
+    imported = time.perf_counter() - started
+    market_time = datetime.fromisoformat(told["market_time"])
+    with open_warehouse(settings) as warehouse:
+        job = Job(settings, warehouse, told["run_id"], market_time, datetime.now(UTC))
+        result = work(job)
+    result.import_seconds = imported
+    tell(result)
+
+
+if __name__ == "__main__":
+    main()
