@@ -13,6 +13,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 execute = True
+graph: dict[str, dict[str, Any]] = {"nodes": {}}
 invocation_id = "00000000-0000-0000-0000-000000000000"
 
 

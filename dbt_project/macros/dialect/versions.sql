@@ -1,12 +1,12 @@
 {#-
-    What was valid at a moment. Both are laterals on PostgreSQL, worked out by index for each row of the
-    left: as plain joins on a range the planner reads the history of the whole book (or of the whole
-    table of statistics) to find what stood at its end, and costs grow with what is stored.
+    What was valid at a moment. Both are laterals on PostgreSQL, worked out by index for each row of
+    the left: as plain joins on a range the planner reads the history of the whole book (or of the
+    whole table of statistics) to find what stood at its end, and costs grow with what is stored.
 -#}
 
 {#-
-    Returns a join with the versions of `table` that were valid at `moment`, as `name`; for tables with an
-    index on `keys` and `valid_to`. `keys` are named alike on both sides.
+    Returns a join with the versions of `table` that were valid at `moment`, as `name`; for tables
+    with an index on `keys` and `valid_to`. `keys` are named alike on both sides.
 -#}
 {% macro join_versions_at(table, name, outer_name, keys, moment) -%}
     {{ return(adapter.dispatch('join_versions_at', 'p2p')(table, name, outer_name, keys, moment)) }}
@@ -22,24 +22,29 @@
             {% endfor %}
             versions.valid_from <= {{ moment }}
             and (versions.valid_to > {{ moment }} or versions.valid_to is null)
-        -- Keeps the planner from turning this into a join, where it has no use for the `or` in an index.
+        -- Keeps the planner from turning this into a join, where it has no use for the `or` in an
+        -- index.
         offset 0
     ) as {{ name }}
 {%- endmacro %}
 
 {#-
-    Returns a left join with the one version of `table` that was valid at `moment`, as `name`; for tables
-    whose versions follow each other without a gap, with an index on `key` and `valid_from`.
+    Returns a left join with the one version of `table` that was valid at `moment`, as `name`; for
+    tables whose versions follow each other without a gap, with an index on `key` and `valid_from`.
 -#}
 {% macro left_join_version_at(table, name, outer_name, key, moment) -%}
-    {{ return(adapter.dispatch('left_join_version_at', 'p2p')(table, name, outer_name, key, moment)) }}
+    {{ return(
+        adapter.dispatch('left_join_version_at', 'p2p')(table, name, outer_name, key, moment)
+    ) }}
 {%- endmacro %}
 
 {% macro default__left_join_version_at(table, name, outer_name, key, moment) -%}
     left join lateral (
         select *
         from {{ table }} as versions
-        where versions.{{ key }} = {{ outer_name }}.{{ key }} and versions.valid_from <= {{ moment }}
+        where
+            versions.{{ key }} = {{ outer_name }}.{{ key }}
+            and versions.valid_from <= {{ moment }}
         order by versions.valid_from desc
         limit 1
     ) as {{ name }} on true
