@@ -1,0 +1,150 @@
+"""What the documents tell a reader to do can be done."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import typer
+
+from flows.cli import app
+from flows.query import SEARCH_PATH
+from load.exchange import TRIES
+from load.pipeline import IN_FLIGHT
+from tests.docs.picture import draw
+from warehouse.settings import PROJECT_ROOT, Settings
+
+README = PROJECT_ROOT / "README.md"
+OVERVIEW = PROJECT_ROOT / "dbt_project" / "docs" / "overview.md"
+DECISIONS = sorted((PROJECT_ROOT / "docs" / "adr").glob("*.md"))
+DOCUMENTS = [README, OVERVIEW, *sorted((PROJECT_ROOT / "docs").rglob("*.md"))]
+TEXT = {document: document.read_text(encoding="utf-8") for document in DOCUMENTS}
+EVERYTHING = "\n".join(TEXT.values())
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text()))
+
+
+def lines_of_code(kind: str) -> list[str]:
+    """The lines of every block of `kind`, without what a comment says."""
+    blocks = re.findall(rf"(?ms)^```{kind}\n(.*?)^```", EVERYTHING)
+    return [shlex.join(shlex.split(line, comments=True)) for b in blocks for line in b.splitlines()]
+
+
+def typed() -> list[str]:
+    """Every command line that a document shows, in a block or inside a sentence."""
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", EVERYTHING))
+    return [*lines_of_code("sh"), *inline]
+
+
+def queries() -> list[str]:
+    """Every query, in a block of its own or given to `p2p sql`."""
+    blocks = re.findall(r"(?ms)^```sql\n(.*?)^```", EVERYTHING)
+    given = [re.search(r"\bp2p sql ['\"](select .*?[^…])['\"]", line) for line in typed()]
+    return [*blocks, *(match[1] for match in given if match)]
+
+
+def calls(program: str) -> list[list[str]]:
+    """The words after `program` wherever it is called."""
+    found = [re.search(rf"(?:^|[ /]){program}(?: (.*))?$", line.strip()) for line in typed()]
+    return [shlex.split((match[1] or "").split(" | ")[0]) for match in found if match]
+
+
+@pytest.mark.parametrize("query", queries())
+def test_a_query_that_a_document_shows_runs(built: psycopg.Connection[Any], query: str) -> None:
+    built.execute(f"set search_path = {SEARCH_PATH}".encode())
+    described = built.execute(query.encode()).description
+    assert described
+
+
+@pytest.mark.parametrize("words", calls("p2p"), ids=" ".join)
+def test_a_command_that_a_document_shows_exists_with_its_options(words: list[str]) -> None:
+    if not words:
+        return
+    command, *rest = words
+    assert command in COMMANDS
+    known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+    assert {word for word in rest if word.startswith("-")} <= known
+
+
+def test_documents_show_each_command() -> None:
+    assert {words[0] for words in calls("p2p") if words} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", calls("make"), ids=" ".join)
+def test_a_target_that_a_document_names_exists(words: list[str]) -> None:
+    assert set(words[:1]) <= TARGETS
+
+
+def test_every_setting_stands_in_the_readme_with_its_default() -> None:
+    row = r"(?m)^\| ((?:`[A-Z_0-9]+`(?:, )?)+) \| (.*?) \|"
+    told = {
+        name: default
+        for names, default in re.findall(row, TEXT[README])
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    fields = {
+        str(field.validation_alias or f"P2P_{name.upper()}"): field.default
+        for name, field in Settings.model_fields.items()
+    }
+    assert set(told) == set(fields)
+    for name in ("P2P_REQUESTS_PER_SECOND", "EXTRACTION_INTERVAL", "P2P_LOG_FORMAT"):
+        assert told[name].strip("`") == f"{fields[name]}", name
+    assert PROJECT_ROOT / told["P2P_HOME"].strip("`") == fields["P2P_HOME"]
+
+
+def test_the_readme_says_how_polite_the_default_is() -> None:
+    said = re.search(
+        r"at most (\d+) requests a second and (\d+) in flight.*?up to (\d+) times",
+        TEXT[README],
+        re.DOTALL,
+    )
+    assert said
+    default = Settings.model_fields["requests_per_second"].default
+    assert said.groups() == (f"{default}", f"{IN_FLIGHT}", f"{TRIES}")
+
+
+def test_the_readme_names_the_pythons_that_the_project_takes() -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.13"
+    assert "Python 3.11 or 3.12" in TEXT[README]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_to_a_file_that_is_there(document: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT[document])
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_the_folders_that_the_readme_names_are_there() -> None:
+    named = re.findall(r"(?m)^\| `([\w/]+/)` \|", TEXT[README])
+    assert len(named) > 5
+    assert [folder for folder in named if not (PROJECT_ROOT / folder).is_dir()] == []
+
+
+def test_every_test_that_a_promise_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", EVERYTHING))
+    source = "\n".join(path.read_text() for path in (PROJECT_ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert named - set(re.findall(r"(?m)^def (test_\w+)", source)) == set()
+
+
+def test_decisions_are_numbered_and_say_what_they_cost() -> None:
+    assert [path.name[:4] for path in DECISIONS] == [
+        f"{number:04}" for number in range(1, len(DECISIONS) + 1)
+    ]
+    for path in DECISIONS:
+        assert TEXT[path].startswith(f"# {int(path.name[:4])}. ")
+        assert re.findall(r"(?m)^\*\*(.+?)\.\*\*", TEXT[path])[:2] == ["Context", "Decision"]
+        assert "\n**What it costs.**\n- " in TEXT[path], path.name
+
+
+def test_the_picture_of_the_demo_loads_nothing_from_anywhere() -> None:
+    shown = (PROJECT_ROOT / "docs" / "images" / "demo.svg").read_text(encoding="utf-8")
+    for picture in (shown, draw("made anew", title="make demo")):
+        assert set(re.findall(r"\w+://[^\"' )]+", picture)) == {"http://www.w3.org/2000/svg"}
