@@ -12,6 +12,9 @@ import pytest
 
 from flows.transform import TransformReport, run_dbt
 from warehouse.postgres import Warehouse
+from warehouse.settings import PROJECT_ROOT
+
+SEEDS = [seed.stem for seed in (PROJECT_ROOT / "dbt_project" / "seeds").glob("*.csv")]
 
 Dbt = Callable[..., TransformReport]
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -42,7 +45,8 @@ def empty(connection: psycopg.Connection[Any]) -> None:
     """Drop everything but the seeds."""
     connection.execute("drop schema if exists staging, ops cascade")
     models = connection.execute(
-        "select tablename from pg_tables where schemaname = 'marts' and tablename ~ '^(dim|fact)_'"
+        "select tablename from pg_tables where schemaname = 'marts' and tablename != all(%s)",
+        (SEEDS,),
     ).fetchall()
     for (model,) in models:
         connection.execute(f"drop table marts.{model} cascade".encode())

@@ -1,0 +1,211 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['snapshot_id'], 'unique': True},
+            {'columns': ['fiat_code', 'asset_code', 'side', 'snapshot_at']},
+            {'columns': ['snapshot_at']},
+        ],
+        pre_hook=[
+            '{{ claim_loads(["fact_snapshots", "fact_offers", "fact_advertiser_statistics"]) }}',
+            '{{ rewind_market("snapshot_at") }}',
+        ],
+    )
+}}
+
+with
+
+snapshots as (
+
+    select
+        snapshot_id,
+        fiat_code,
+        asset_code,
+        side,
+        trading_pair,
+        quality_verdict = 'trusted' as is_trusted,
+        coalesce(quality_reasons, quality_verdict) as doubts,
+        -- A total drifts while a book is read, and one of nought was announced for an empty book.
+        coalesce(
+            least((offers_distinct + offers_unnumbered)::numeric / nullif(announced_total, 0), 1), 1
+        ) as completeness,
+        started_at as snapshot_at
+    from {{ ref('fact_snapshots') }}
+    {% if is_incremental() %}
+        where {{ since_horizon('started_at') }}
+    {% endif %}
+
+),
+
+-- The view reads histories by index, a book at a time, and is not to be asked twice.
+offers as {{ once() }} (
+
+    select
+        snapshot_id,
+        adv_no,
+        -- An ad without a user number is nobody else's.
+        coalesce(user_no, adv_no) as advertiser,
+        side,
+        price,
+        {{ better_first('side', 'price') }} as price_order,
+        greatest(coalesce(tradable_quantity, 0), 0) as quantity,
+        price * greatest(coalesce(tradable_quantity, 0), 0) as listed_value,
+        max_order_amount,
+        offer_class = 'profession' as is_merchant,
+        is_promoted,
+        is_eligible
+    from {{ ref('fact_offer_snapshots') }}
+    {% if is_incremental() %}
+        where
+            {{ is_among(
+                'snapshot_id',
+                'select snapshots.snapshot_id from snapshots where snapshots.is_trusted',
+            ) }}
+    {% endif %}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (partition by snapshot_id order by price_order, adv_no) as nth_best,
+        count(*) over (partition by snapshot_id) as n_offers,
+        sum(quantity) over (partition by snapshot_id) as book_quantity,
+        sum(quantity) over (
+            partition by snapshot_id
+            order by price_order
+        ) as quantity_up_to_price,
+        sum(quantity) over (partition by snapshot_id, advertiser) as advertiser_quantity,
+        row_number() over (partition by snapshot_id, advertiser order by adv_no) = 1
+            as is_first_of_advertiser
+    from offers
+
+),
+
+-- Advertisers stand among the offers, each on the first of his: all in windows and nothing joined
+-- back, as joins of this size on estimates of ten rows took minutes.
+numbered as (
+
+    select
+        *,
+        case when side = 'BUY' then nth_best else n_offers + 1 - nth_best end as nth_cheapest,
+        row_number() over (
+            partition by snapshot_id, is_first_of_advertiser
+            order by advertiser_quantity desc, advertiser asc
+        ) as nth_largest,
+        count(*) filter (where is_first_of_advertiser) over (partition by snapshot_id)
+            as n_advertisers
+    from ranked
+
+),
+
+measured as (
+
+    select
+        snapshot_id,
+        max(price) filter (where nth_best = 1) as best_raw,
+        abs(min(price_order) filter (where is_eligible)) as best_eligible,
+        {{ interpolated('price', 'nth_cheapest', 'n_offers', '0.5') }} as median,
+        {{ interpolated('price', 'nth_cheapest', 'n_offers', '0.1') }} as p10,
+        {{ interpolated('price', 'nth_cheapest', 'n_offers', '0.25') }} as p25,
+        {{ interpolated('price', 'nth_cheapest', 'n_offers', '0.75') }} as p75,
+        {{ interpolated('price', 'nth_cheapest', 'n_offers', '0.9') }} as p90,
+        sum(listed_value) / nullif(sum(quantity), 0) as vwap,
+        sum(listed_value) filter (where is_eligible)
+        / nullif(sum(quantity) filter (where is_eligible), 0) as vwap_eligible,
+        abs({{ commonest('price_order', 'nth_best <= n_offers / 10') }}) as naive,
+        abs(
+            min(price_order) filter (
+                where quantity_up_to_price >= 0.25 * book_quantity and book_quantity > 0
+            )
+        ) as ref_q25,
+        {{ interpolated('price', 'nth_best', 'least(n_offers, 10)', '0.5') }} as top10_median,
+        max(price) filter (where nth_best = 5) as conservative_5th,
+        count(*) as n_offers,
+        count(*) filter (where is_eligible) as n_eligible,
+        max(n_advertisers) as n_advertisers,
+        sum(quantity) as tradable_quantity,
+        sum(listed_value) as tradable_value,
+        sum(least(max_order_amount, listed_value)) as executable_value,
+        10000 * sum(advertiser_quantity * advertiser_quantity) filter (where is_first_of_advertiser)
+        / nullif(sum(quantity) * sum(quantity), 0) as hhi,
+        10000 * sum(quantity * quantity) / nullif(sum(quantity) * sum(quantity), 0) as hhi_offers,
+        100 * sum(advertiser_quantity) filter (where is_first_of_advertiser and nth_largest <= 4)
+        / nullif(sum(quantity), 0) as cr4,
+        100 * sum(advertiser_quantity) filter (where is_first_of_advertiser and nth_largest <= 10)
+        / nullif(sum(quantity), 0) as cr10,
+        -- The same as 2 sum(k x) - (n + 1) sum(x): the largest is the last in ascending order.
+        sum((n_advertisers + 1 - 2 * nth_largest) * advertiser_quantity) filter (
+            where is_first_of_advertiser
+        ) / nullif(max(n_advertisers) * sum(quantity), 0) as gini,
+        count(*) filter (where is_merchant)::numeric / count(*) as merchant_share,
+        count(*) filter (where is_promoted) as promoted_count
+    from numbered
+    group by snapshot_id
+
+),
+
+final as (
+
+    select
+        snapshots.snapshot_id,
+        snapshots.fiat_code,
+        snapshots.asset_code,
+        snapshots.side,
+        snapshots.trading_pair,
+        case
+            when measured.naive is not null then 'naive'
+            when measured.ref_q25 is not null then 'ref_q25'
+        end as reference_price_kind,
+        case when not snapshots.is_trusted then snapshots.doubts end as withheld_reason,
+        measured.best_raw,
+        measured.best_eligible,
+        measured.median,
+        measured.p10,
+        measured.p25,
+        measured.p75,
+        measured.p90,
+        trim_scale(measured.vwap) as vwap,
+        trim_scale(measured.vwap_eligible) as vwap_eligible,
+        measured.naive,
+        measured.ref_q25,
+        measured.top10_median,
+        measured.conservative_5th,
+        coalesce(measured.naive, measured.ref_q25) as reference_price,
+        -- An empty book has nothing on offer, and of one that was not read whole nobody knows.
+        {% for total in ['n_offers', 'n_eligible', 'n_advertisers'] %}
+            case when snapshots.is_trusted then coalesce(measured.{{ total }}, 0) end::integer
+                as {{ total }},
+        {% endfor %}
+        {% for total in ['tradable_quantity', 'tradable_value', 'executable_value'] %}
+            case when snapshots.is_trusted then trim_scale(coalesce(measured.{{ total }}, 0)) end
+                as {{ total }},
+        {% endfor %}
+        trim_scale(measured.hhi) as hhi,
+        trim_scale(measured.hhi_offers) as hhi_offers,
+        trim_scale(measured.cr4) as cr4,
+        trim_scale(measured.cr10) as cr10,
+        trim_scale(measured.gini) as gini,
+        trim_scale(measured.merchant_share) as merchant_share,
+        case when snapshots.is_trusted then coalesce(measured.promoted_count, 0) end::integer
+            as promoted_count,
+        coalesce(
+            round(
+                measured.n_eligible::numeric / (measured.n_eligible + 5)
+                * snapshots.completeness
+                * (1 - measured.hhi / 10000),
+                4
+            ),
+            0
+        ) as confidence,
+        not snapshots.is_trusted as is_withheld,
+        snapshots.snapshot_at
+    from snapshots
+    left join measured on snapshots.snapshot_id = measured.snapshot_id and snapshots.is_trusted
+
+)
+
+select * from final

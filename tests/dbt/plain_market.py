@@ -1,0 +1,176 @@
+"""What each number of a market means, said once more in plain Python and in fractions.
+
+It shares nothing with the SQL but the definitions of `metric_definitions`: where both agree on
+books that nobody chose, neither is likely to be wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from tests.landing import item
+
+OFF_MARKET = Fraction(3, 100)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One offer of a made-up book; amounts as the exchange writes them."""
+
+    price: str
+    quantity: str = "100"
+    smallest: str = "50"
+    largest: str = "500"
+    user: str = "s1"
+    orders: int = 500
+    is_merchant: bool = False
+    is_promoted: bool = False
+
+    @property
+    def p(self) -> Fraction:
+        """Its price."""
+        return Fraction(self.price)
+
+    @property
+    def q(self) -> Fraction:
+        """Its tradable quantity."""
+        return Fraction(self.quantity)
+
+    def item(self, adv_no: str, side: str) -> dict[str, Any]:
+        """The offer as a page shows it."""
+        return item(
+            adv_no,
+            self.price,
+            side=side,
+            adv={
+                "surplusAmount": self.quantity,
+                "tradableQuantity": self.quantity,
+                "minSingleTransAmount": self.smallest,
+                "maxSingleTransAmount": self.largest,
+                "classify": "profession" if self.is_merchant else "mass",
+            },
+            advertiser={"userNo": self.user, "monthOrderCount": self.orders},
+            promoted=self.is_promoted,
+        )
+
+
+def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
+    """Every number of `market_quotes` for a whole book; the keys are its columns."""
+    best_first = sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)
+    eligible = [offer for offer in best_first if is_eligible(offer, best_first)]
+    prices = sorted(offer.p for offer in offers)
+    naive = commonest([offer.p for offer in best_first[: len(offers) // 10]])
+    ref_q25 = price_at_share(best_first, Fraction(1, 4))
+    advertisers = list(by_advertiser(offers).values())
+    hhi = index_of_shares(advertisers)
+    return {
+        "best_raw": best_first[0].p if best_first else None,
+        "best_eligible": eligible[0].p if eligible else None,
+        "median": quantile(prices, Fraction(1, 2)),
+        "p10": quantile(prices, Fraction(1, 10)),
+        "p25": quantile(prices, Fraction(1, 4)),
+        "p75": quantile(prices, Fraction(3, 4)),
+        "p90": quantile(prices, Fraction(9, 10)),
+        "vwap": mean_price(offers),
+        "vwap_eligible": mean_price(eligible),
+        "naive": naive,
+        "ref_q25": ref_q25,
+        "top10_median": quantile(sorted(offer.p for offer in best_first[:10]), Fraction(1, 2)),
+        "conservative_5th": best_first[4].p if len(best_first) >= 5 else None,
+        "reference_price": ref_q25 if naive is None else naive,
+        "n_offers": len(offers),
+        "n_eligible": len(eligible),
+        "n_advertisers": len(advertisers),
+        "tradable_quantity": sum(offer.q for offer in offers),
+        "tradable_value": sum(offer.p * offer.q for offer in offers),
+        "executable_value": sum(
+            min(Fraction(offer.largest), offer.p * offer.q) for offer in offers
+        ),
+        "hhi": hhi,
+        "hhi_offers": index_of_shares([offer.q for offer in offers]),
+        "cr4": share_of_largest(advertisers, 4),
+        "cr10": share_of_largest(advertisers, 10),
+        "gini": gini(advertisers),
+        "merchant_share": ratio(sum(offer.is_merchant for offer in offers), len(offers)),
+        "promoted_count": sum(offer.is_promoted for offer in offers),
+        "confidence": round(Fraction(len(eligible), len(eligible) + 5) * (1 - hhi / 10000), 4)
+        if hhi is not None
+        else 0,
+    }
+
+
+def is_eligible(offer: Offer, best_first: Sequence[Offer]) -> bool:
+    """Whether a cleaned price may rest on the offer."""
+    reference = price_at_share(best_first, Fraction(1, 4))
+    is_off_market = (
+        len(best_first) >= 3 and reference is not None and abs(offer.p / reference - 1) > OFF_MARKET
+    )
+    is_fiction = Fraction(offer.smallest) > offer.p * offer.q
+    return not (is_off_market or is_fiction or offer.orders <= 0)
+
+
+def ratio(part: int | Fraction, whole: int | Fraction) -> Fraction | None:
+    """A share, of nothing none."""
+    return Fraction(part) / Fraction(whole) if whole else None
+
+
+def quantile(ascending: Sequence[Fraction], share: Fraction) -> Fraction | None:
+    """The value at a share of the way from the first to the last, interpolated."""
+    if not ascending:
+        return None
+    place = share * (len(ascending) - 1)
+    below = int(place)
+    above = min(below + 1, len(ascending) - 1)
+    return ascending[below] + (place - below) * (ascending[above] - ascending[below])
+
+
+def commonest(best_first: Sequence[Fraction]) -> Fraction | None:
+    """The mode; of equals the better one, which a Counter met first."""
+    return Counter(best_first).most_common(1)[0][0] if best_first else None
+
+
+def price_at_share(best_first: Sequence[Offer], share: Fraction) -> Fraction | None:
+    """The price at which the quantity, from the best on, reaches a share of the book."""
+    total = sum(offer.q for offer in best_first)
+    reached = Fraction(0)
+    for offer in best_first:
+        reached += offer.q
+        if total and reached >= share * total:
+            return offer.p
+    return None
+
+
+def mean_price(offers: Iterable[Offer]) -> Fraction | None:
+    """The mean price, weighted by quantity."""
+    offers = list(offers)
+    return ratio(sum((o.p * o.q for o in offers), Fraction(0)), sum(o.q for o in offers))
+
+
+def by_advertiser(offers: Iterable[Offer]) -> Mapping[str, Fraction]:
+    """The quantity that each advertiser offers."""
+    quantities: dict[str, Fraction] = {}
+    for offer in offers:
+        quantities[offer.user] = quantities.get(offer.user, Fraction(0)) + offer.q
+    return quantities
+
+
+def index_of_shares(quantities: Sequence[Fraction]) -> Fraction | None:
+    """Herfindahl and Hirschman's, up to 10,000."""
+    total = sum(quantities)
+    return sum(((100 * q / total) ** 2 for q in quantities), Fraction(0)) if total else None
+
+
+def share_of_largest(quantities: Sequence[Fraction], count: int) -> Fraction | None:
+    """What the largest hold, in per cent."""
+    largest = sorted(quantities, reverse=True)[:count]
+    return ratio(100 * sum(largest), sum(quantities))
+
+
+def gini(quantities: Sequence[Fraction]) -> Fraction | None:
+    """Gini's coefficient, from its mean absolute difference, not from the ranks that SQL uses."""
+    apart = sum(abs(one - other) for one in quantities for other in quantities)
+    return ratio(apart, 2 * len(quantities) * sum(quantities))
