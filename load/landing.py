@@ -58,7 +58,6 @@ class Landing:
         Raises:
             UserError: the warehouse does not answer.
         """
-        self._sweep()
         self._sync()
         self._create_missing_tables()
         if not self._has_packages():
