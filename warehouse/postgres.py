@@ -14,6 +14,7 @@ from warehouse.settings import Settings
 
 __all__ = ["Warehouse", "open_warehouse", "require_write_access", "single_writer"]
 
+_LOCK_PATIENCE = "3s"
 _OLDEST_VERSION = 150_000  # MERGE and NULLS NOT DISTINCT came with 15
 
 # What libpq and the server say, and what there is to do about it.
@@ -99,7 +100,8 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
     """Be the only one who does `name` in this warehouse while the context is open.
 
     A session's advisory lock on a connection of its own: the server drops it with the
-    connection, so a killed writer leaves no lock behind.
+    connection, so a killed writer leaves no lock behind, but for the moment that the server takes
+    to notice: hence a short wait.
 
     Raises:
         UserError: another process is at it.
@@ -107,14 +109,16 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
     with warehouse.connect(autocommit=True) as connection:
         # A long cycle leaves this connection idle; a server that ends idle ones would free us.
         connection.execute("set idle_session_timeout = 0")
-        row = connection.execute(
-            "select pg_try_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"]
-        ).fetchone()
-        if row != (True,):
+        connection.execute(f"set lock_timeout = '{_LOCK_PATIENCE}'".encode())
+        try:
+            connection.execute(
+                "select pg_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"]
+            )
+        except psycopg.errors.LockNotAvailable:
             raise UserError(
                 f"Another process is at it already ({name}) in this warehouse: "
                 "wait until it has ended, or end it."
-            )
+            ) from None
         yield
 
 
