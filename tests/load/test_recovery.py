@@ -13,7 +13,7 @@ import pytest
 from load.landing import Landing
 from load.source import Batch, binance_p2p
 from tests.load.conftest import Json, Loader, Stub, offer
-from tests.load.test_cycle import spoil_pages_of_sell
+from tests.load.test_endings import spoil_pages_of_sell
 from tests.load.victim import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
