@@ -25,16 +25,17 @@ _RULES = {
     "fiats": ("P2P_FIATS", "codes of letters and digits with commas between, such as VES,ARS"),
     "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
     "requests_per_second": ("P2P_REQUESTS_PER_SECOND", "a number above 0, such as 2"),
+    "redis_url": ("REDIS_URL", "redis://:password@host:port/0, rediss://... or unix:///path"),
     "home": ("P2P_HOME", "the path of a folder"),
     "log_format": ("P2P_LOG_FORMAT", "text or json"),
 }
-_SECRETS = {"database_url", "binance_api_key"}
+_SECRETS = {"database_url", "binance_api_key", "redis_url"}
 
 
 class Settings(BaseSettings):
     """The settings of one process, checked and frozen; the environment wins over `.env`.
 
-    Fields carry the prefix `P2P_` in the environment but for the three that other tools know
+    Fields carry the prefix `P2P_` in the environment but for the four that other tools know
     by name. The prefix is not for looks: fields can also be given by name, and pydantic then
     looks for that name in the environment too, where a bare `home` would find `HOME`.
     """
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     fiats: Annotated[tuple[str, ...], NoDecode] = ()
     assets: Annotated[tuple[str, ...], NoDecode] = ()
     requests_per_second: float = Field(default=2, gt=0, allow_inf_nan=False)
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     home: Path = PROJECT_ROOT / ".p2p"
     log_format: Literal["text", "json"] = "text"
 
@@ -77,6 +79,21 @@ class Settings(BaseSettings):
         """Refuse a key with spaces or line ends in it: it travels as an HTTP header."""
         if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
             raise ValueError
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what the client would read as another place than was meant."""
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme == "unix":
+                is_whole = len(parts.path) > 1 and not parts.netloc.rpartition("@")[2]
+            else:
+                is_whole = bool(parts.hostname and parts.port != 0)  # the port is checked by asking
+                is_whole &= re.fullmatch(r"/?\d*", parts.path) is not None
+            if parts.scheme not in ("redis", "rediss", "unix") or not is_whole or parts.fragment:
+                raise ValueError
         return value
 
     @field_validator("api_url")

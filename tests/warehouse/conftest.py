@@ -33,6 +33,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "DATABASE_URL",
             "BINANCE_API_KEY",
             "EXTRACTION_INTERVAL",
+            "REDIS_URL",
         ):
             monkeypatch.delenv(name)
 

@@ -76,6 +76,15 @@ def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("DATABASE_URL", "postgresql://me:hidden@host:port/database"),
         ("DATABASE_URL", "postgresql://me:hid#den@host/database"),
         ("DATABASE_URL", "postgresql://me:hid/den@host/database"),
+        ("REDIS_URL", "host:6379"),
+        ("REDIS_URL", "http://:hidden@host"),
+        ("REDIS_URL", "redis://:hidden@:6379"),
+        ("REDIS_URL", "redis://:hidden@host:port"),
+        ("REDIS_URL", "redis://:hid#den@host"),
+        ("REDIS_URL", "redis://:hid/den@host"),
+        ("REDIS_URL", "redis://:hidden@host/name"),
+        ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "unix://run/redis.sock"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_it(
@@ -90,9 +99,27 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it(
     assert not any(secret in said for secret in ("hid", "den", "two words"))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "redis://host",
+        "redis://me:hid%2Fden@[::1]:6380/3",
+        "rediss://:hidden@host/",
+        "unix:///run/redis.sock?db=2",
+        "unix://me:hidden@/run/redis.sock",
+    ],
+)
+def test_a_redis_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("REDIS_URL", value)
+    taken = load_settings(_env_file=None).redis_url
+    assert taken is not None
+    assert taken.get_secret_value() == value
+
+
 def test_secrets_stay_out_of_the_repr() -> None:
     settings = Settings(
         database_url="postgresql://me:hidden@localhost/d",  # type: ignore[arg-type]
         binance_api_key="hidden",  # type: ignore[arg-type]
+        redis_url="redis://:hidden@localhost",  # type: ignore[arg-type]
     )
     assert "hidden" not in repr(settings) + str(settings) + settings.model_dump_json()
