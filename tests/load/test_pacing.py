@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from load.pacing import Breaker, Pacer, Stopped
+from load.limiter import Breaker, LocalLimiter
+from load.pacing import Pacer, Stopped
 from tests.load.conftest import FakeTime
 
 GO = threading.Event()
@@ -219,3 +220,50 @@ def test_threads_share_one_bucket(time: FakeTime) -> None:
         thread.join()
     assert time.now() - start >= 9.6
     assert pacer.counts.attempts == 100
+
+
+def test_those_in_flight_together_make_one_block_and_not_a_growing_one(time: FakeTime) -> None:
+    pacer = Pacer(2, time=time)
+    for _ in range(4):
+        pacer.failed("http_429")
+    assert times_of(pacer, time, 1) == pytest.approx([5])
+
+
+def test_who_was_in_flight_before_a_block_halves_nothing_after_it(time: FakeTime) -> None:
+    limiter = LocalLimiter(2, 4, time.now)
+    early = limiter.reserve()
+    limiter.failed(limiter.reserve(), "http_429", 1)
+    time.seconds += 2
+    limiter.failed(early, "http_429", None)
+    assert limiter.rate == 1
+    assert limiter.reserve().hold == 0
+
+
+def test_only_the_probe_tells_how_the_exchange_is_now(time: FakeTime) -> None:
+    limiter = LocalLimiter(2, 4, time.now)
+    early = limiter.reserve()
+    limiter.failed(None, "http_403", None)
+    time.seconds += Breaker.FIRST_OPEN_SECONDS
+    probe = limiter.reserve()
+    limiter.succeeded(early)
+    limiter.failed(early, "timeout", None)
+    assert (probe.is_probe, limiter.breaker.state) == (True, "half-open")
+    limiter.succeeded(probe)
+    assert limiter.breaker.state == "closed"
+
+
+def test_a_probe_that_never_ends_is_replaced(time: FakeTime) -> None:
+    breaker = Breaker()
+    breaker.failed(0, at_once=True)
+    assert breaker.hold(5) == 0
+    assert breaker.hold(5 + Breaker.PROBE_SECONDS - 1) > 0
+    assert breaker.hold(5 + Breaker.PROBE_SECONDS) == 0
+
+
+def test_a_stopped_one_takes_no_turn_away(time: FakeTime) -> None:
+    limiter, stop = LocalLimiter(2, 1, time.now), threading.Event()
+    stop.set()
+    for _ in range(9):
+        with pytest.raises(Stopped):
+            Pacer(2, time=time, limiter=limiter).admit(stop)
+    assert limiter.reserve().wait == 0
