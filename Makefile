@@ -8,8 +8,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # The first of these that is new enough makes the environment; PYTHON=... says which.
-PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3 python)
-IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
+IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 # The installer is the lock's own, so that two machines set up alike.
 UV := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 # Says for which folder the environment was made whole: in another one its commands would not start.
@@ -30,7 +30,7 @@ $(STAMP): requirements.lock pyproject.toml $(ELSEWHERE)
 			if "$$candidate" -c '$(IS_FIT)' 2>/dev/null; then python="$$candidate"; break; fi; \
 		done; \
 		if [ -z "$$python" ]; then \
-			echo "make: Python 3.11 or 3.12 is needed, and none was found as: $(PYTHONS). Name one: make PYTHON=/path/to/python3.11" >&2; \
+			echo "make: Python 3.11 to 3.13 is needed, and none was found as: $(PYTHONS). Name one: make PYTHON=/path/to/python3.11" >&2; \
 			exit 1; \
 		fi; \
 		if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \

@@ -111,8 +111,8 @@ def test_the_readme_says_how_polite_the_default_is() -> None:
 
 def test_the_readme_names_the_pythons_that_the_project_takes() -> None:
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == ">=3.11,<3.13"
-    assert "Python 3.11 or 3.12" in TEXT[README]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert "Python 3.11 to 3.13" in TEXT[README]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
