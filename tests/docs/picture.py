@@ -22,11 +22,9 @@ _FONTS = "ui-monospace, Menlo, Consolas, monospace"
 
 
 def draw(printed: str, title: str) -> str:
-    """An SVG of `printed`, escape sequences and all, as a terminal of its width shows it."""
-    text = Text.from_ansi(printed.rstrip())
-    width = max(line.cell_len for line in text.split())
-    console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
-    console.print(text)
+    """An SVG of `printed`, escape sequences and all, as a terminal of 80 columns shows it."""
+    console = Console(record=True, width=80, file=io.StringIO(), highlight=False)
+    console.print(Text.from_ansi(printed.rstrip()))
     shape = _LOADED.sub("", CONSOLE_SVG_FORMAT).replace(_FONT, _FONTS)
     # A fixed id: the same text is the same file.
     picture = console.export_svg(title=title, code_format=shape, theme=MONOKAI, unique_id="p2p")
