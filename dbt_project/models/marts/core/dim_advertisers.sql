@@ -79,7 +79,8 @@ points as (
         user_no,
         {{ attributes | join(', ') }},
         version_hash,
-        observed_at
+        observed_at,
+        false as is_standing
     from observations
 
     {% if is_incremental() %}
@@ -91,7 +92,8 @@ points as (
                 standing.{{ attribute }},
             {% endfor %}
             {{ surrogate_key(attributes) }} as version_hash,
-            standing.valid_from as observed_at
+            standing.valid_from as observed_at,
+            true as is_standing
         from standing
         where exists (
             select 1
@@ -136,6 +138,8 @@ final as (
         observed_at as valid_from,
         next_at as valid_to
     from versions
+    -- What stands as it stood: to merge it would rewrite the row of everybody who was seen again.
+    where not (is_standing and next_at is null)
 
 )
 

@@ -74,7 +74,8 @@ points as (
     select
         user_no,
         {{ statistics | join(', ') }},
-        observed_at
+        observed_at,
+        false as is_standing
     from observations
 
     {% if is_incremental() %}
@@ -85,7 +86,8 @@ points as (
             {% for statistic in statistics %}
                 standing.{{ statistic }},
             {% endfor %}
-            standing.valid_from as observed_at
+            standing.valid_from as observed_at,
+            true as is_standing
         from {{ this }} as standing
         where
             standing.valid_to is null
@@ -145,6 +147,8 @@ final as (
             versions.user_no = advertisers.user_no
             and versions.observed_at >= advertisers.valid_from
             and (versions.observed_at < advertisers.valid_to or advertisers.valid_to is null)
+    -- What stands as it stood: to merge it would rewrite the row of everybody who was seen again.
+    where not (versions.is_standing and versions.next_at is null)
 
 )
 
