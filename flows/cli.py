@@ -35,6 +35,8 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")]
 
 def main() -> NoReturn:
     """Run the command; whatever goes wrong ends in one line, and in the log in full."""
+    # Without any handler Python shows what is logged, tracebacks too, on standard error.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         status = app(standalone_mode=False)
     except typer.Exit as exit_:
@@ -53,15 +55,15 @@ def main() -> NoReturn:
 
 
 def _failed(error: Exception) -> int:
-    from click import ClickException
-
-    if isinstance(error, ClickException):
-        error.show()
-        return error.exit_code
+    # Typer's own errors of usage; which class that is depends on the click that it comes with.
+    if callable(show := getattr(error, "show", None)):
+        show()
+        return WRONG_USE
     if isinstance(error, UserError):
         from flows.cycle import CheckFailed
 
-        log.debug("failed", exc_info=error)
+        # Below what a terminal shows: there the one line is enough.
+        log.info("command refused", exc_info=error)
         _say(str(error))
         return CHECK_FAILED if isinstance(error, CheckFailed) else WRONG_USE
     log.error("unexpected failure", exc_info=error)

@@ -7,7 +7,7 @@ import logging
 from prefect import flow
 
 from flows import tasks
-from flows.cycle import CheckFailed, open_cycle
+from flows.cycle import open_cycle
 from flows.summary import CycleOutcome
 from warehouse.errors import UserError
 
@@ -38,7 +38,8 @@ def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> Cycl
         except BaseException as failure:
             state = "failed"
             error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
-            level = logging.WARNING if isinstance(failure, CheckFailed) else logging.ERROR
+            # What a user can mend is said once, by the command.
+            level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
             log.log(level, "cycle failed", extra={"run_id": cycle.run_id}, exc_info=failure)
             raise
         finally:
