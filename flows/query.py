@@ -89,7 +89,8 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
         with warehouse.connect() as connection:
             connection.read_only = True
             connection.execute(f"set search_path = {SEARCH_PATH}".encode())
-            cursor = connection.execute(question.encode(), parameters)
+            # Prepared, since then the server takes no second statement (`commit; drop table …`).
+            cursor = connection.execute(question.encode(), parameters, prepare=True)
             if cursor.description is None:
                 return Answer([], [])
             return Answer([column.name for column in cursor.description], cursor.fetchall())
