@@ -47,7 +47,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Blow:
-    """What a failure led to: how many seconds the block of all grew by, and if the breaker opened."""
+    """What a failure led to: the seconds that the block grew by, and if the breaker opened."""
 
     blocked_seconds: float = 0.0
     opened: bool = False
@@ -188,7 +188,7 @@ class LocalLimiter:
     def __init__(self, rate: float, burst: int, now: Callable[[], float]) -> None:
         """Allow `rate` requests a second, and `burst` at once; `now` is a clock in seconds."""
         self.breaker = Breaker()
-        self._full_rate = rate
+        self.full_rate = rate
         self._bucket = Bucket(rate, burst)
         self._now = now
         self._blocked_until = 0.0
@@ -208,7 +208,7 @@ class LocalLimiter:
     def slow_down(self, share: float, blocked_seconds: float) -> None:
         """Take over a share of the full rate, and a block, from another limiter."""
         with self._lock:
-            self._bucket.rate = min(self._bucket.rate, share * self._full_rate)
+            self._bucket.rate = min(self._bucket.rate, share * self.full_rate)
             self._block(self._now(), blocked_seconds)
 
     def reserve(self) -> Turn:
@@ -236,8 +236,8 @@ class LocalLimiter:
             self._answered(is_late)
             if is_late:
                 return
-            self._bucket.rate = min(self._full_rate, self._bucket.rate + CREEP * self._full_rate)
-            if self._bucket.rate >= self._full_rate:
+            self._bucket.rate = min(self.full_rate, self._bucket.rate + CREEP * self.full_rate)
+            if self._bucket.rate >= self.full_rate:
                 self._next_block = FIRST_BLOCK_SECONDS
 
     def failed(self, turn: Turn | None, reason: str, retry_after: float | None) -> Blow:
@@ -280,7 +280,7 @@ class LocalLimiter:
             if is_first:
                 self._next_block = min(retry_after * 2, LONGEST_BLOCK_SECONDS)
         if is_first:
-            slowest = min(SLOWEST, self._full_rate)
+            slowest = min(SLOWEST, self.full_rate)
             self._bucket.rate = max(slowest, self._bucket.rate / 2)
         self.breaker.abandoned()
         return self._block(now, retry_after)

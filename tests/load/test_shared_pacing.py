@@ -1,0 +1,478 @@
+"""One pace for many processes, over a real Redis. Time is Redis's, and a test sets it."""
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from redis import Redis
+
+from load import shared_pacing
+from load.limiter import CREEP, Breaker, LocalLimiter, Turn
+from load.pacing import Pacer, Stopped
+from load.shared_pacing import ASK_AGAIN_SECONDS, BURST, SharedLimiter
+from tests.conftest import PROJECT
+from tests.load.conftest import FakeTime, Loader, Stub, offer
+from tests.load.redis_server import RedisServer, needs_redis
+from warehouse.errors import UserError
+
+pytestmark = needs_redis
+
+GO = threading.Event()
+CLOCK = "local clock = tonumber(redis.call('GET', 'clock'))"
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[RedisServer]:
+    """One server for all tests but those that do it harm."""
+    server = RedisServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def mortal() -> Iterator[RedisServer]:
+    """A server of the test's own, to be killed."""
+    server = RedisServer()
+    yield server
+    server.remove()
+
+
+class Egress:
+    """An address that several processes share, on a clock that is set here."""
+
+    def __init__(self, server: RedisServer, rate: float = 10) -> None:
+        self.server, self.rate, self.name = server, rate, f"exchange-{next(_numbers)}"
+        self.redis = Redis.from_url(server.url, decode_responses=True)
+        self.time = FakeTime()
+        self.time.wait = self.wait  # type: ignore[method-assign]
+        self.set_clock()
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.time.seconds += seconds
+        self.set_clock()
+
+    def set_clock(self, behind: float = 0) -> None:
+        if self.server.process.poll() is None:
+            self.redis.set("clock", repr(self.time.seconds - behind))
+
+    def process(self) -> SharedLimiter:
+        """What another process would have."""
+        limiter = SharedLimiter(
+            self.server.url, self.name, self.rate, now=self.time.now, clock=CLOCK
+        )
+        limiter._name = f"host:{next(_numbers)}"
+        return limiter
+
+    def pacer(self) -> Pacer:
+        return Pacer(self.rate, time=self.time, limiter=self.process())
+
+
+@pytest.fixture
+def egress(lasting: RedisServer) -> Egress:
+    return Egress(lasting)
+
+
+def waits(*limiters: SharedLimiter) -> list[float]:
+    return [limiter.reserve().wait for limiter in limiters]
+
+
+def test_four_processes_share_ten_a_second_evenly_and_never_exceed_it(lasting: RedisServer) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.load.pacing_worker", lasting.url, "10", "11"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    turns = [sorted(json.loads(worker.communicate(timeout=60)[0])) for worker in workers]
+
+    everyone = sorted(turn for own in turns for turn in own)
+    fullest = max(sum(begin <= turn < begin + 1 for turn in everyone) for begin in everyone)
+    assert fullest <= 12
+    # While all four ask: processes do not start, nor end, in one moment.
+    begin, end = max(own[0] for own in turns), min(own[-1] for own in turns)
+    assert end - begin > 9
+    shares = [sum(begin <= turn < end for turn in own) for own in turns]
+    assert 10.0 <= round(sum(shares) / (end - begin), 2) <= 10.3
+    assert max(shares) <= 1.2 * min(shares)
+
+
+def test_whoever_asks_first_has_the_next_turn(egress: Egress) -> None:
+    one, two, three = (egress.process() for _ in range(3))
+    assert waits(one, two, three, one, three, two) == pytest.approx([0, 0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_one_that_asks_more_often_delays_nobody_who_asked_before(egress: Egress) -> None:
+    greedy, modest = egress.process(), egress.process()
+    waits(*[greedy] * 20)
+    place = waits(modest)[0]
+    waits(*[greedy] * 20)
+    egress.advance(place)
+    assert waits(greedy, modest) == pytest.approx([2.1, 2.2])
+
+
+def test_every_attempt_pays_retries_too(egress: Egress) -> None:
+    pacer, start = egress.pacer(), egress.time.seconds
+    for _ in range(11):
+        pacer.admit(GO)
+        pacer.failed("code_000002")
+    assert egress.time.seconds - start == pytest.approx(0.9)
+    assert pacer.counts.attempts == 11
+
+
+def test_the_pace_goes_on_after_the_scripts_are_flushed(egress: Egress) -> None:
+    one = egress.process()
+    waits(one, one)
+    egress.redis.script_flush()
+    assert waits(one) == pytest.approx([0.1])
+    egress.redis.script_flush()
+    one.failed(None, "http_429", 7)
+    assert one.reserve().hold == 7
+
+
+def test_the_clock_of_a_client_does_not_matter(egress: Egress) -> None:
+    one, two = egress.process(), egress.process()
+    two._now = lambda: egress.time.now() + 3_600
+    assert waits(one, two, two, one) == pytest.approx([0, 0, 0.1, 0.2])
+
+
+def test_a_server_whose_clock_is_set_back_keeps_nobody_waiting_for_it(egress: Egress) -> None:
+    one = egress.process()
+    waits(*[one] * 5)
+    egress.set_clock(behind=3_600)
+    assert waits(one) == pytest.approx([0.4])
+    egress.advance(10)
+    egress.set_clock(behind=3_600)
+    assert waits(one, one, one) == pytest.approx([0, 0, 0.1])
+
+
+def test_the_server_s_own_clock_is_used_unless_a_test_says_otherwise(lasting: RedisServer) -> None:
+    limiter = SharedLimiter(lasting.url, "by the server's clock", 10)
+    seconds, micros = Redis.from_url(lasting.url).time()
+    assert abs(limiter.reserve().at - seconds - micros / 1e6) < 60
+
+
+def test_two_exchanges_have_a_pace_each(lasting: RedisServer) -> None:
+    one, other = Egress(lasting), Egress(lasting)
+    waits(*[one.process()] * 5)
+    assert waits(other.process()) == [0]
+
+
+@pytest.mark.parametrize("reason", ["http_429", "http_418"])
+def test_one_that_is_throttled_blocks_all_and_halves_the_rate_of_all(
+    egress: Egress, reason: str
+) -> None:
+    one, two = egress.pacer(), egress.pacer()
+    one.admit(GO)
+    one.failed(reason, retry_after=30)
+    start = egress.time.seconds
+    two.admit(GO)
+    two.admit(GO)
+    assert egress.time.seconds - start == pytest.approx(30.2)
+    assert two.rate == 5
+
+
+def test_all_in_flight_that_are_throttled_together_count_once(egress: Egress) -> None:
+    processes = [egress.process() for _ in range(4)]
+    turns = [process.reserve() for process in processes]
+    for process, turn in zip(processes, turns, strict=True):
+        process.failed(turn, "http_429", None)
+    assert [process.reserve().hold for process in processes] == [5] * 4
+    assert processes[0].rate == 5
+
+
+def test_a_turn_that_was_reserved_before_another_s_block_is_void(egress: Egress) -> None:
+    one, two = egress.process(), egress.process()
+    waits(*[one] * 5)
+    turn = two.reserve()
+    assert two.is_valid(turn)
+    one.failed(None, "http_429", 30)
+    assert not two.is_valid(turn)
+
+
+def test_the_success_of_each_creeps_towards_the_full_rate_of_all(egress: Egress) -> None:
+    one, two = egress.process(), egress.process()
+    one.failed(None, "http_429", 1)
+    for process in (one, two) * 10:
+        process.succeeded(None)
+    assert two.rate == pytest.approx(9)
+    for process in (one, two) * 10:
+        process.succeeded(None)
+    assert one.rate == 10
+
+
+@pytest.mark.parametrize("reason", ["http_403", "http_451"])
+def test_one_that_is_forbidden_opens_the_breaker_for_all(egress: Egress, reason: str) -> None:
+    one, two = egress.process(), egress.process()
+    one.failed(None, reason, None)
+    assert two.reserve().hold == Breaker.FIRST_OPEN_SECONDS
+    assert (one.breaker.state, two.breaker.state) == ("open", "open")
+    assert (one.breaker.opened, two.breaker.opened) == (1, 0)
+
+
+def test_the_failures_of_all_add_up_to_a_dead_exchange(egress: Egress) -> None:
+    processes = [egress.process() for _ in range(4)]
+    for number in range(Breaker.AT_LEAST):
+        assert processes[0].reserve().hold == 0
+        processes[number % 4].failed(None, "timeout", None)
+    assert processes[0].reserve().hold > 0
+
+
+def test_one_process_alone_probes_and_its_success_lets_all_go_on(egress: Egress) -> None:
+    one, two = egress.process(), egress.process()
+    one.failed(None, "http_403", None)
+    egress.advance(Breaker.FIRST_OPEN_SECONDS)
+    probe = two.reserve()
+    assert (probe.is_probe, one.reserve().hold > 0) == (True, True)
+    two.succeeded(probe)
+    assert one.reserve().hold == 0
+    assert one.breaker.state == "closed"
+
+
+def test_the_probe_of_a_process_that_was_killed_is_replaced(egress: Egress) -> None:
+    killed, other = egress.process(), egress.process()
+    killed.failed(None, "http_403", None)
+    egress.advance(Breaker.FIRST_OPEN_SECONDS)
+    assert killed.reserve().is_probe
+    egress.advance(Breaker.PROBE_SECONDS)
+    assert other.reserve().is_probe
+
+
+def test_a_stop_ends_at_once_the_wait_for_a_block_by_another_process(lasting: RedisServer) -> None:
+    blocked = SharedLimiter(lasting.url, "blocked for a day", 10)
+    SharedLimiter(lasting.url, "blocked for a day", 10).failed(None, "http_418", 86_400)
+    pacer, stop, ended = Pacer(10, limiter=blocked), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(Stopped):
+            pacer.admit(stop)
+        ended.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    stop.set()
+    assert ended.wait(0.9), "it was still waiting"
+    thread.join()
+
+
+# What can happen: a while passes, a turn is taken, or the attempt of some turn comes to an end.
+_ENDINGS: list[tuple[str, float | None]] = [
+    ("understood", None),
+    ("abandoned", None),
+    ("wrong_shape", None),
+    ("timeout", None),
+    ("http_503", 4),
+    ("http_429", None),
+    ("http_429", 0),
+    ("http_429", 3),
+    ("http_418", None),
+    ("http_403", None),
+    ("http_451", 9),
+]
+_EVENTS = st.lists(
+    st.one_of(
+        st.sampled_from([0.25, 1, 5, 130]),
+        st.just("reserve"),
+        st.tuples(st.sampled_from(_ENDINGS), st.integers(0, 9)),
+        st.tuples(st.sampled_from([("timeout", None), ("understood", None)]), st.just(0)),
+    ),
+    min_size=10,
+    max_size=80,
+)
+
+
+def end(
+    limiter: LocalLimiter | SharedLimiter, turn: Turn | None, how: str, term: float | None
+) -> object:
+    """End an attempt, and return what that led to."""
+    if how == "understood":
+        return limiter.succeeded(turn)
+    if how == "abandoned":
+        return limiter.abandoned(turn)
+    return limiter.failed(turn, how, term)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=_EVENTS, rate=st.sampled_from([0.0625, 2, 8]))
+def test_the_rules_in_lua_are_the_rules_in_python(
+    lasting: RedisServer,
+    events: list[float | str | tuple[tuple[str, float | None], int]],
+    rate: float,
+) -> None:
+    egress = Egress(lasting, rate)
+    shared, local = egress.process(), LocalLimiter(rate, BURST, egress.time.now)
+    turns: list[tuple[Turn | None, Turn | None]] = [(None, None)]
+    for event in events:
+        if isinstance(event, tuple):
+            (how, term), number = event
+            ours, theirs = turns[-1 - number % len(turns)]
+            if ours and theirs:
+                assert shared.is_valid(ours) == local.is_valid(theirs)
+            assert end(shared, ours, how, term) == end(local, theirs, how, term)
+        elif isinstance(event, str):
+            ours, theirs = shared.reserve(), local.reserve()
+            assert ours == theirs
+            turns.append((ours, theirs))
+        else:
+            egress.advance(event)
+        assert shared.rate == pytest.approx(local.rate)
+        assert shared.breaker.state == local.breaker.state
+        assert shared.breaker.opened == local.breaker.opened
+
+
+def test_without_a_redis_at_the_start_one_line_says_what_to_do() -> None:
+    with pytest.raises(UserError, match="REDIS_URL") as refused:
+        SharedLimiter("redis://:hidden@127.0.0.1:1/0", "exchange", 10)
+    assert "\n" not in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["nonsense=1", "db=first"])
+def test_an_address_that_the_client_refuses_is_refused_in_one_line(
+    lasting: RedisServer, option: str
+) -> None:
+    with pytest.raises(UserError, match="REDIS_URL"):
+        SharedLimiter(f"{lasting.url}?{option}", "exchange", 10)
+
+
+def test_a_redis_that_holds_something_else_under_the_name_is_refused(egress: Egress) -> None:
+    egress.redis.set(f"p2p:pacing:{{{egress.name}}}", "a string")
+    with pytest.raises(UserError, match="WRONGTYPE"):
+        egress.process()
+
+
+def test_without_redis_each_goes_on_at_its_part_of_the_rate(
+    mortal: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    egress = Egress(mortal, rate=8)
+    processes = [egress.process() for _ in range(4)]
+    waits(*processes, *processes)
+    mortal.kill()
+    with caplog.at_level(logging.WARNING):
+        assert waits(*processes) == [0, 0, 0, 0]
+    assert waits(*processes) == [0.5, 0.5, 0.5, 0.5]
+    assert [process.rate for process in processes] == [2, 2, 2, 2]
+    assert [record.getMessage()[:24] for record in caplog.records] == [
+        "Redis does not answer: p"
+    ] * 4
+
+
+def test_a_turn_of_the_redis_that_went_is_not_used(mortal: RedisServer) -> None:
+    limiter = Egress(mortal).process()
+    turns = [limiter.reserve() for _ in range(3)]
+    mortal.kill()
+    assert not limiter.is_valid(turns[-1])
+
+
+def test_a_block_and_a_halved_rate_outlive_redis(mortal: RedisServer) -> None:
+    egress = Egress(mortal)
+    one, two = egress.process(), egress.process()
+    one.failed(None, "http_429", 60)
+    assert two.reserve().hold == 60
+    mortal.kill()
+    egress.time.seconds += 20
+    assert two.reserve().hold == 40
+    assert two.rate == 5
+
+
+def test_an_open_breaker_outlives_redis(mortal: RedisServer) -> None:
+    egress = Egress(mortal)
+    one = egress.process()
+    one.failed(None, "http_403", None)
+    mortal.kill()
+    assert one.reserve().hold == Breaker.FIRST_OPEN_SECONDS
+
+
+def test_being_throttled_alone_is_told_to_all_when_redis_is_back(mortal: RedisServer) -> None:
+    egress = Egress(mortal)
+    one, two = egress.process(), egress.process()
+    mortal.kill()
+    one.failed(one.reserve(), "http_429", 600)
+    assert one.reserve().hold == 600
+    mortal.start()
+    egress.advance(ASK_AGAIN_SECONDS)
+    assert one.reserve().hold == 600 - ASK_AGAIN_SECONDS
+    assert two.reserve().hold == 600 - ASK_AGAIN_SECONDS
+    assert two.rate == 5
+
+
+def test_openings_are_counted_on_through_an_outage(mortal: RedisServer) -> None:
+    egress = Egress(mortal)
+    one = egress.process()
+    one.failed(None, "http_403", None)
+    mortal.kill()
+    egress.time.seconds += 60
+    one.failed(one.reserve(), "http_451", None)
+    assert (one.breaker.state, one.breaker.opened) == ("open", 2)
+    mortal.start()
+    egress.advance(60)
+    one.reserve()
+    assert one.breaker.opened == 2
+
+
+def test_a_redis_that_hangs_is_asked_by_one_and_not_again_at_once(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_pacing, "ANSWER_SECONDS", 0.05)
+    egress = Egress(mortal)
+    limiter, asked = egress.process(), 0
+    question = limiter._reservation.__call__
+
+    def counted(*options: object) -> object:
+        nonlocal asked
+        asked += 1
+        return question(*options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(limiter, "_reservation", counted)
+    mortal.process.send_signal(signal.SIGSTOP)
+    try:
+        assert all(limiter.reserve().is_alone for _ in range(5))
+    finally:
+        mortal.process.send_signal(signal.SIGCONT)
+    assert asked == 1
+    egress.advance(ASK_AGAIN_SECONDS)
+    assert not limiter.reserve().is_alone
+
+
+def test_a_cycle_shares_its_pace_when_it_is_told_where(
+    loader: Loader, stub: Stub, lasting: RedisServer
+) -> None:
+    stub.put("VES-USDT-BUY", [offer(1)])
+    another = SharedLimiter(lasting.url, urlsplit(stub.url).netloc, 1_000)
+    another.failed(None, "http_429", 0.01)
+    report = loader.run(settings={"redis_url": SecretStr(lasting.url)}, pacer=None)
+    assert report.books_complete == 1
+    another.reserve()
+    assert another.rate == pytest.approx(1_000 * (0.5 + CREEP * report.attempts))
+
+
+def test_a_cycle_does_not_begin_without_the_redis_that_it_was_told_of(
+    loader: Loader, stub: Stub
+) -> None:
+    with pytest.raises(UserError, match="REDIS_URL"):
+        loader.run(settings={"redis_url": SecretStr("redis://127.0.0.1:1")}, pacer=None)
+    assert stub.requests == []
