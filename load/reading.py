@@ -15,6 +15,7 @@ import orjson
 
 from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
 from load.offers import digest, fingerprint, new_fields, offer_number
+from load.sketch import differing, sketch
 from load.state import Book, BookState, from_microseconds, to_microseconds
 
 MOST_PAGES = 500
@@ -25,6 +26,8 @@ SUDDENLY_EMPTY = "suddenly_empty"
 SHORT = "short_of_announced"
 _FEW_OFFERS = 2  # a book of so few may well be empty a moment later
 _MOST_NEW_FIELDS = 100
+_MEMORY_HOURS = 24.0  # what is so old counts half: habits change
+_MOST_SHARE = 0.9  # that a reading is believed to have changed: beyond, it tells no rate
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Reading:
     cleaned: int = 0
     reason: str | None = None
     fingerprint: str | None = None
+    sketch: str = ""
     same_as: str | None = None
     new_fields: dict[str, str] = field(default_factory=dict)
 
@@ -161,24 +165,37 @@ def read_book(
 def remember(known: BookState, reading: Reading) -> None:
     """What the next reading of the book has to know of this one, once it lands."""
     if reading.is_complete:
-        if known.fingerprint:
-            if known.compared >= 64:  # habits change: what is old counts half
-                known.compared, known.changed = known.compared // 2, known.changed // 2
-                known.observed_seconds /= 2
-            known.compared += 1
-            known.changed += not reading.is_unchanged
-            known.observed_seconds += (reading.started_us - known.read_us) / 1e6
         met = reading.offers_distinct + reading.offers_unnumbered
+        if known.fingerprint:
+            _learn(known, reading, met)
         known.empties = 0 if met else known.empties + 1
         known.offers, known.pages = met, reading.pages_read
         if not reading.is_unchanged:
             known.base_us = reading.started_us
-        known.fingerprint = reading.fingerprint or ""
+        known.fingerprint, known.sketch = reading.fingerprint or "", reading.sketch
     else:
         known.forget_fingerprint()
         known.pages = max(known.pages, reading.pages_read)
     known.read_us, known.landed = reading.started_us, True
     known.reason = reading.reason or ""
+
+
+def _learn(known: BookState, reading: Reading, met: int) -> None:
+    """How much of the book has changed since the reading before, per offer and hour.
+
+    Of what was revised twice one revision shows, so the share that changed is taken for what is
+    seen of a steady trickle. An empty book is watched as if it held one offer.
+    """
+    hours = max(0.0, (reading.started_us - known.read_us) / 3.6e9)
+    offers = max(1.0, (known.offers + met) / 2)
+    changed = 0.0
+    if not reading.is_unchanged:
+        apart = differing(known.sketch, reading.sketch) if known.sketch else 0.0
+        share = min(_MOST_SHARE, max(1.0, apart) / (2 * offers))
+        changed = offers * share / (1 - share)
+    fading = 0.5 ** (hours / _MEMORY_HOURS)
+    known.news = round(known.news * fading + changed, 3)
+    known.watched = round(known.watched * fading + offers * hours, 3)
 
 
 def _read_pages(
@@ -252,6 +269,7 @@ def _judge(reading: Reading, tally: _Tally, known: BookState) -> None:
         reading.reason = SUDDENLY_EMPTY
     else:
         reading.fingerprint = fingerprint(tally.digests)
+        reading.sketch = sketch(tally.digests)
         if known.fingerprint == reading.fingerprint:
             reading.same_as = reading.book.snapshot_id(known.base_us)
             reading.pages = []

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 SIDES = ("BUY", "SELL")
-VERSION = 1
+VERSION = 2
+_BOOK_FIELDS = {1: 8, VERSION: 11}
+"""By version that can still be read, how many of a book's fields mean what they mean now."""
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -68,16 +70,16 @@ class BookState:
     """Requests that a whole reading takes."""
     empties: int = 0
     """Complete readings in a row that found nothing."""
-    compared: int = 0
-    """Readings that could be compared with the one before."""
-    changed: int = 0
-    """How many of those differed."""
-    observed_seconds: float = 0.0
-    """Time that those comparisons span."""
+    sketch: str = ""
+    """`load.sketch` of the reading that the fingerprint is of."""
+    news: float = 0.0
+    """Changes of offers between its readings, as far as they tell; what is old counts less."""
+    watched: float = 0.0
+    """Offer-hours in which those happened: `news / watched` is changes an offer and hour."""
 
     def forget_fingerprint(self) -> None:
         """Make the next complete reading land its pages, whatever they say."""
-        self.fingerprint, self.base_us = "", 0
+        self.fingerprint, self.base_us, self.sketch = "", 0, ""
 
 
 _AS_TUPLE = attrgetter(*(member.name for member in fields(BookState)))  # astuple copies deeply
@@ -148,12 +150,14 @@ class State:
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> "State":
         """The state that was dumped; an empty one where nothing, or another version, was."""
-        if document.get("version") != VERSION:
+        kept = _BOOK_FIELDS.get(document.get("version", 0))
+        if kept is None:
             return cls()
         fiats_us, fiats, pairs, methods = document["catalogue"]
         return cls(
             books={
-                Book.named(name): BookState(*known) for name, known in document["books"].items()
+                Book.named(name): BookState(*known[:kept])
+                for name, known in document["books"].items()
             },
             cycle=CycleState(*document["cycle"]),
             catalogue=CatalogueState(

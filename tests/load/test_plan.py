@@ -4,9 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from load.plan import budget, due_books
-from load.state import Book, BookState, to_microseconds
+from load.plan import (
+    FLOOR,
+    OVERDUE_SECONDS,
+    UNKNOWN_PAGES,
+    Habits,
+    Plan,
+    budget,
+    crawl_value,
+    due_books,
+)
+from load.state import SIDES, Book, BookState, to_microseconds
 from tests.load.conftest import NOON
 
 INTERVAL = 1_200.0
@@ -57,8 +68,8 @@ def test_of_two_equal_books_the_one_unread_for_longer_comes_first() -> None:
 
 def test_of_two_equal_ages_the_book_that_tends_to_change_comes_first() -> None:
     known = {
-        book("A"): read(20, compared=20, changed=1),
-        book("B"): read(20, compared=20, changed=19),
+        book("A"): read(20, news=10, watched=1_000),
+        book("B"): read(20, news=900, watched=1_000),
     }
     assert names(known, 1) == ["B"]
 
@@ -69,8 +80,8 @@ def test_a_larger_book_comes_before_a_small_one_of_the_same_cost() -> None:
 
 def test_the_tail_is_met_in_the_end_however_dull() -> None:
     known = {
-        book("HOT"): read(20, offers=20, compared=50, changed=50),
-        book("DULL"): read(60 * 24 * 7, offers=1, compared=50, changed=0),
+        book("BUSY"): read(20, news=5_000, watched=1_000),
+        book("DULL"): read(60 * 24 * 7, offers=1, watched=1_000),
     }
     assert names(known, 1) == ["DULL"]
 
@@ -96,3 +107,132 @@ def test_an_empty_book_is_looked_at_ever_more_rarely_but_once_a_day(
 
 def test_a_book_listed_twice_is_read_once() -> None:
     assert len(due_books([book("A"), book("A")], {}, 10, NOON, INTERVAL).books) == 1
+
+
+def test_a_hot_pair_comes_first_on_both_sides_whatever_it_costs() -> None:
+    sell = Book("VES", "USDT", "SELL")
+    known = {book("USDT"): read(1, pages=75), sell: read(1, pages=40), book("BTC"): read(900)}
+    plan = due_books([*known, book("NEW")], known, 10, NOON, INTERVAL, [("VES", "USDT")])
+    assert plan.books[:2] == [book("USDT"), sell]
+    assert plan.books[2] == book("NEW")
+    assert plan.requests == 115 + UNKNOWN_PAGES
+
+
+def test_a_hot_pair_that_is_not_listed_is_not_read() -> None:
+    known = {book("A"): read(20)}
+    assert due_books([book("A")], known, 9, NOON, INTERVAL, [("X", "Y")]).books == [book("A")]
+
+
+def test_hot_pairs_leave_the_others_the_floor() -> None:
+    known = {book("USDT"): read(1, pages=100)} | {book(f"A{n}"): read(30) for n in range(50)}
+    plan = due_books(list(known), known, 100, NOON, INTERVAL, [("VES", "USDT")])
+    assert (len(plan.books), plan.requests) == (1 + int(100 * FLOOR), 100 + int(100 * FLOOR))
+
+
+def test_the_overdue_get_the_floor_and_the_longest_unread_of_them_first() -> None:
+    busy = {book(f"B{n}"): read(90, news=9_000, watched=1_000) for n in range(100)}
+    dull = {book(f"D{n}"): read(OVERDUE_SECONDS / 60 + n, offers=1, watched=1e6) for n in range(40)}
+    chosen = names(busy | dull, 100)
+    assert chosen[:10] == [f"D{n}" for n in range(39, 29, -1)]
+    assert all(name.startswith("B") for name in chosen[10:])
+
+
+def test_what_is_seen_of_one_book_is_expected_of_its_kin_while_they_are_young() -> None:
+    known = {
+        book("A", "VES"): read(20, news=900, watched=1_000),
+        book("A", "BOB"): read(20, news=10, watched=1_000),
+        book("B", "VES"): read(20),
+        book("B", "BOB"): read(20),
+    }
+    rates = Habits(known)
+    assert rates.rate(book("B", "BOB")) < 0.3 < rates.rate(book("B", "VES"))
+    assert rates.rate(book("A", "VES")) == pytest.approx(0.9, rel=0.02)
+    assert rates.rate(book("C", "EUR")) > rates.rate(Book("EUR", "C", "SELL")) == 0.3
+
+
+def test_readings_of_its_own_outweigh_what_its_kin_do() -> None:
+    kin = {book(f"A{n}"): read(20, news=900, watched=1_000) for n in range(9)}
+    young = Habits(kin | {book("X"): read(20, news=0, watched=1)}).rate(book("X"))
+    grown = Habits(kin | {book("X"): read(20, news=0, watched=1_000)}).rate(book("X"))
+    assert grown < 0.05 < 0.6 < young
+
+
+@given(st.floats(0.001, 50), st.floats(60, 86_400), st.integers(1, 2_000))
+def test_the_value_is_the_time_that_offers_were_stale_beyond_what_came_of_it(
+    rate: float, age: float, offers: int
+) -> None:
+    steps = 2_000
+    hours = age / 3600
+    stale = [1 - 1 / (1 + rate * hours * (step + 0.5) / steps) for step in range(steps)]
+    at_the_end = hours * (1 - 1 / (1 + rate * hours))
+    expected = offers * (at_the_end - hours * sum(stale) / steps)
+    assert crawl_value(offers, rate, age) == pytest.approx(expected, rel=0.01, abs=1e-9)
+
+
+states = st.builds(
+    lambda age, offers, pages, news, watched, empties: read(
+        age, offers=offers, pages=pages, news=news, watched=watched, empties=empties
+    ),
+    st.floats(0, 4_000),
+    st.integers(0, 60),
+    st.integers(1, 8),
+    st.floats(0, 100),
+    st.floats(0, 1_000),
+    st.integers(0, 5),
+)
+markets = st.dictionaries(
+    st.builds(Book, st.sampled_from("VW"), st.sampled_from("ABCDEF"), st.sampled_from(SIDES)),
+    st.one_of(st.just(BookState()), states),
+    min_size=1,
+)
+pairs = st.lists(st.tuples(st.sampled_from("VW"), st.sampled_from("ABCDEF")), max_size=3)
+
+
+def chosen(known: dict[Book, BookState], requests: int, hot: list[tuple[str, str]]) -> Plan:
+    return due_books(list(known), known, requests, NOON, INTERVAL, hot)
+
+
+def cost(known: BookState) -> int:
+    return known.pages if known.read_us else UNKNOWN_PAGES
+
+
+@given(markets, st.integers(1, 60), pairs)
+def test_only_what_is_hot_and_the_first_beside_it_exceed_the_budget(
+    known: dict[Book, BookState], requests: int, hot: list[tuple[str, str]]
+) -> None:
+    plan = chosen(known, requests, hot)
+    first = [book for book in plan.books if (book.fiat, book.asset) in hot]
+    others = plan.books[len(first) :]
+    assert plan.books[: len(first)] == first
+    assert {book for book in known if (book.fiat, book.asset) in hot} == set(first)
+    assert plan.requests == sum(cost(known[book]) for book in plan.books)
+    assert len(plan.books) == len(set(plan.books)) == len(known) - plan.left_out
+    paid = sum(cost(known[book]) for book in first)
+    allowed = max(requests, paid + max(1, int(FLOOR * requests)))
+    assert plan.requests <= allowed or len(others) == 1
+
+
+@given(markets, st.integers(1, 60), pairs)
+def test_new_books_come_before_all_others_and_the_longest_unread_is_met(
+    known: dict[Book, BookState], requests: int, hot: list[tuple[str, str]]
+) -> None:
+    plan = chosen(known, requests, hot)
+    others = [book for book in plan.books if (book.fiat, book.asset) not in hot]
+    new = [book for book in others if not known[book].read_us]
+    left_out = known.keys() - plan.books
+    assert others[: len(new)] == new
+    assert not (len(new) < len(others) and any(not known[book].read_us for book in left_out))
+    overdue_us = to_microseconds(NOON) - OVERDUE_SECONDS * 1e6
+    overdue = [book for book in known.keys() - set(new) if known[book].read_us <= overdue_us]
+    unread = [book for book in overdue if (book.fiat, book.asset) not in hot]
+    if unread and not new and not left_out.isdisjoint(known):
+        assert min(unread, key=lambda book: (known[book].read_us, book)) == others[0]
+
+
+@given(markets, st.integers(1, 60), pairs, st.randoms())
+def test_the_plan_does_not_depend_on_the_order_of_what_is_known(
+    known: dict[Book, BookState], requests: int, hot: list[tuple[str, str]], random: Any
+) -> None:
+    shuffled = list(known.items())
+    random.shuffle(shuffled)
+    assert chosen(dict(shuffled), requests, hot) == chosen(known, requests, hot)
