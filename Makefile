@@ -12,6 +12,8 @@ PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 # The installer is the lock's own, so that two machines set up alike.
 UV := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
+# Trust what the machine's own tools trust: pip does, and a company's index may need it.
+export UV_SYSTEM_CERTS := 1
 # Says for which folder the environment was made whole: in another one its commands would not start.
 STAMP := $(VENV)/.made-for
 ELSEWHERE := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] || echo elsewhere)

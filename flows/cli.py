@@ -50,8 +50,20 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(SUCCESS)
     except Exception as error:
+        if _is_interruption(error):
+            _say("Interrupted.")
+            sys.exit(INTERRUPTED)
         sys.exit(_failed(error))
     sys.exit(status if isinstance(status, int) else SUCCESS)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is at the bottom of it: pydantic wraps one that falls into an import."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _failed(error: Exception) -> int:
@@ -92,7 +104,13 @@ def _start(settings: Settings, *, verbose: bool = False) -> None:
         from warehouse.postgres import Warehouse
 
         secrets.append(Warehouse.from_url(secrets[0]).password)
-    logs.configure(settings.log_format, settings.home / "logs", secrets, verbose=verbose)
+    try:
+        logs.configure(settings.log_format, settings.home / "logs", secrets, verbose=verbose)
+    except OSError as error:
+        raise UserError(
+            f"P2P_HOME={settings.home} cannot be used ({error.filename}: {error.strerror}): "
+            "mend that, or set P2P_HOME to another folder."
+        ) from None
     prefect_home.prepare(settings.home)
 
 
@@ -104,13 +122,15 @@ def _codes(text: str) -> list[str] | None:
 def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     """Run one cycle: load, check, transform, check."""
     # Read once more as settings, so that a wrong code is refused as there.
-    given = {"fiats": _codes(fiats), "assets": _codes(assets)}
-    settings = load_settings(**{name: codes for name, codes in given.items() if codes})
+    given = {"fiats": fiats, "assets": assets}
+    settings = load_settings(**{name: codes for name, codes in given.items() if codes.strip()})
     _start(settings, verbose=verbose)
     from flows.console import CycleProgress, out
     from flows.cycle import SURROUNDINGS, Surroundings
     from flows.elt import elt
+    from flows.prefect_home import guard_server
 
+    guard_server()
     with CycleProgress() as progress:
         SURROUNDINGS.set(
             Surroundings(settings=settings, on_progress=progress.loaded, on_step=progress.step)

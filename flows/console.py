@@ -79,7 +79,7 @@ class CycleProgress:
             transient=True,
             disable=not err.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=None, detail="")
+        self._task = self._bar.add_task(f"{prefix}starting Prefect", total=None, detail="")
 
     def __enter__(self) -> CycleProgress:
         """Start to show."""
@@ -93,6 +93,7 @@ class CycleProgress:
     def step(self, name: str) -> None:
         """Another step of the cycle began."""
         self._bar.reset(self._task, total=None, description=self._prefix + name, detail="")
+        self._bar.tasks[0].total = None  # `reset` takes None for no word on it
 
     def loaded(self, progress: LoadProgress) -> None:
         """The loader got on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,12 +38,15 @@ def demo_settings(settings: Settings) -> Settings:
 def run_demo(settings: Settings) -> list[CycleOutcome]:
     """Run the cycles and return what each came to; `settings` are those of `demo_settings`."""
     from flows.elt import elt
+    from flows.prefect_home import guard_server
     from simulator.market import Market
     from simulator.server import Exchange
 
+    guard_server()
     begun = datetime.now(UTC) - timedelta(minutes=(CYCLES - 1) * MINUTES_BETWEEN)
     market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
     outcomes: list[CycleOutcome] = []
+    stop = threading.Event()  # one for all cycles: who interrupts one means the demo
     with Exchange(market) as exchange:
         settings = settings.model_copy(update={"api_url": exchange.url})
         for number in range(1, CYCLES + 1):
@@ -52,6 +56,7 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
                 SURROUNDINGS.set(
                     Surroundings(
                         settings=settings,
+                        stop=stop,
                         clock=clock_of(market.now),
                         on_progress=progress.loaded,
                         on_step=progress.step,
@@ -63,6 +68,8 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
                 f"Cycle {number} of {CYCLES}: {outcome.counts['books_read']:,} books, "
                 f"{outcome.counts['offers']:,} offers, {outcome.seconds:.0f} s, {outcome.state}"
             )
+            if stop.is_set():
+                raise KeyboardInterrupt
     return outcomes
 
 

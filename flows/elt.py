@@ -29,7 +29,7 @@ def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> Cycl
         state, error = "success", None
         try:
             report = tasks.load(cycle)
-            if report.stopped:
+            if report.stopped or cycle.surroundings.stop.is_set():
                 state = "stopped"
             else:
                 tasks.check_landing(cycle, report)

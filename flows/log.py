@@ -113,5 +113,6 @@ def configure(
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     for room in ("flows", "load", "expectations", "simulator", "warehouse"):
         logging.getLogger(room).setLevel(logging.INFO)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 # An ephemeral server that migrates its database for the first time took up to 28 s here.
 _EPHEMERAL_STARTUP_SECONDS = 120
@@ -28,3 +32,36 @@ def prepare(home: Path) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def guard_server() -> None:
+    """Have the server that this process starts for itself end with it, and not before.
+
+    Prefect starts it in our process group and ends it when Python exits. So a Ctrl-C would end it
+    under a cycle that is being stopped cleanly, and a `kill -9` would leave it, 200 MB a time.
+    """
+    from prefect.server.api import server
+
+    def start(args: list[str], **kwargs: Any) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(args, start_new_session=True, **kwargs)  # noqa: S603
+        end_with_us(process.pid)
+        return process
+
+    vars(server)["subprocess"] = SimpleNamespace(
+        Popen=start, TimeoutExpired=subprocess.TimeoutExpired
+    )
+
+
+@cache
+def end_with_us(pid: int) -> None:
+    """Have the process `pid` told to end as soon as this one is gone, however it goes."""
+    read, _ = os.pipe()  # the other end is ours alone, and the kernel closes it with us
+    # In a session of its own: what ends our group must leave the watcher to its work.
+    subprocess.Popen(  # noqa: S603
+        ["/bin/sh", "-c", f"read _ || kill {pid}"],
+        stdin=read,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(read)

@@ -23,9 +23,9 @@ select
     books_complete as whole,
     books_unchanged as same,
     offers,
-    requests as asked,
+    requests as reqs,
     coalesce(tests_failed, 0) + coalesce(checks_failed, 0) as red,
-    checks_warned as warned
+    checks_warned as warn
 from ops.runs
 order by started_at desc
 limit 10
