@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -262,6 +263,26 @@ def test_the_probe_of_a_process_that_was_killed_is_replaced(egress: Egress) -> N
     assert other.reserve().is_probe
 
 
+def test_a_probe_that_is_throttled_leaves_the_next_attempt_to_probe(egress: Egress) -> None:
+    one = egress.process()
+    one.failed(None, "http_403", None)
+    egress.advance(Breaker.FIRST_OPEN_SECONDS)
+    one.failed(one.reserve(), "http_429", 1)
+    egress.advance(1)
+    assert one.reserve().is_probe
+
+
+def test_after_the_full_rate_is_back_the_first_block_is_short_again(egress: Egress) -> None:
+    one, held = egress.process(), []
+    for successes in (0, 50, 0):
+        one.failed(None, "http_429", None)
+        held.append(one.reserve().hold)
+        egress.advance(held[-1])
+        for _ in range(successes):
+            one.succeeded(None)
+    assert held == [5, 10, 5]
+
+
 def test_a_stop_ends_at_once_the_wait_for_a_block_by_another_process(lasting: RedisServer) -> None:
     blocked = SharedLimiter(lasting.url, "blocked for a day", 10)
     SharedLimiter(lasting.url, "blocked for a day", 10).failed(None, "http_418", 86_400)
@@ -399,6 +420,17 @@ def test_a_block_and_a_halved_rate_outlive_redis(mortal: RedisServer) -> None:
     assert two.rate == 5
 
 
+def test_a_redis_that_stays_away_changes_nothing_each_time_it_is_asked(
+    mortal: RedisServer,
+) -> None:
+    egress = Egress(mortal)
+    one = egress.process()
+    mortal.kill()
+    one.failed(None, "http_429", 60)
+    egress.time.seconds += ASK_AGAIN_SECONDS
+    assert one.reserve().hold == 60 - ASK_AGAIN_SECONDS
+
+
 def test_an_open_breaker_outlives_redis(mortal: RedisServer) -> None:
     egress = Egress(mortal)
     one = egress.process()
@@ -440,14 +472,14 @@ def test_a_redis_that_hangs_is_asked_by_one_and_not_again_at_once(
     monkeypatch.setattr(shared_pacing, "ANSWER_SECONDS", 0.05)
     egress = Egress(mortal)
     limiter, asked = egress.process(), 0
-    question = limiter._reservation.__call__
+    question = limiter._redis.evalsha
 
-    def counted(*options: object) -> object:
+    def counted(*options: Any) -> Any:
         nonlocal asked
         asked += 1
-        return question(*options)  # type: ignore[arg-type]
+        return question(*options)
 
-    monkeypatch.setattr(limiter, "_reservation", counted)
+    monkeypatch.setattr(limiter._redis, "evalsha", counted)
     mortal.process.send_signal(signal.SIGSTOP)
     try:
         assert all(limiter.reserve().is_alone for _ in range(5))
