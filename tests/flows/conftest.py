@@ -1,0 +1,271 @@
+"""The whole line in one process: one warehouse, one exchange, one Prefect server a session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from dataclasses import field as attribute
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from load.pacing import Pacer
+from simulator.market import Market
+from simulator.replay import Replay
+from simulator.server import Exchange
+from tests.conftest import PROJECT
+from tests.flows.recordings import recorded_frames, write_recordings
+from tests.flows.victim import Killer
+from tests.load.conftest import FakeTime
+from warehouse.postgres import Warehouse
+from warehouse.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.summary import CycleOutcome
+
+# Some checks weigh the past by its age, and some cycles run on the real clock.
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+MINUTES = 20
+DATABASE = "flows_tests"
+PATIENCE = 120.0  # seconds
+# What a run writes of itself rather than of the market.
+_OF_THE_RUN = {"run_id", "load_id"}
+
+Table = list[tuple[Any, ...]]
+
+
+def moment(number: float) -> datetime:
+    """When the cycle of this number is, counted from 0."""
+    return START + timedelta(minutes=MINUTES * number)
+
+
+@dataclass
+class House:
+    """The warehouse, and the flow on it; a clock that stands still during each cycle."""
+
+    settings: Settings
+    warehouse: Warehouse
+    server: Warehouse
+    exchange: Exchange
+    killer: Killer
+    stages: dict[str, Path] = attribute(default_factory=dict)
+
+    def cycle(
+        self,
+        at: datetime,
+        on_step: Callable[[str], None] = lambda step: None,
+        on_progress: Callable[[Any], None] | None = None,
+    ) -> CycleOutcome:
+        """Run the real flow in this process."""
+        from flows.cycle import SURROUNDINGS, Surroundings
+        from flows.elt import elt
+
+        SURROUNDINGS.set(
+            Surroundings(
+                settings=self.settings, clock=lambda: at, on_step=on_step, on_progress=on_progress
+            )
+        )
+        return elt()
+
+    def rows(self, query: str, *parameters: Any) -> Table:
+        """Fetch the rows of a query."""
+        with self.warehouse.connect() as connection:
+            return connection.execute(query.encode(), parameters or None).fetchall()
+
+    def runs(self) -> Table:
+        """State and error of each run, in order; of two that began at once the failed one first."""
+        return self.rows("select state, error from ops.runs order by started_at, state")
+
+    def history(self) -> dict[str, Table]:
+        """Everything that the marts tell, in every column."""
+        told = {}
+        with self.warehouse.connect() as connection:
+            tables = connection.execute(
+                "select table_name::text, array_agg(column_name::text order by column_name)"
+                " from information_schema.columns where table_schema = 'marts'"
+                " group by table_name"
+            ).fetchall()
+            for table, columns in tables:
+                listed = ", ".join(f'"{name}"' for name in columns if name not in _OF_THE_RUN)
+                told[table] = connection.execute(
+                    f"select t::text from (select {listed} from marts.{table}) as t"
+                    " order by t::text".encode()
+                ).fetchall()
+        return told
+
+    def empty(self) -> None:
+        """Begin anew; what dbt has parsed stays."""
+        self._make(DATABASE, "template0")
+        shutil.rmtree(self._dlt, ignore_errors=True)
+
+    def keep(self, stage: str) -> None:
+        """Keep the warehouse as it stands, to be returned to."""
+        self._make(f"{DATABASE}_{stage}", DATABASE)
+        self.stages[stage] = self.settings.home.parent / stage
+        shutil.rmtree(self.stages[stage], ignore_errors=True)
+        shutil.copytree(self._dlt, self.stages[stage])
+
+    def go_back_to(self, stage: str) -> None:
+        """Put the warehouse back as it was kept."""
+        self._make(DATABASE, f"{DATABASE}_{stage}")
+        shutil.rmtree(self._dlt, ignore_errors=True)
+        shutil.copytree(self.stages[stage], self._dlt)
+
+    @property
+    def _dlt(self) -> Path:
+        return self.settings.home / "dlt"
+
+    def _make(self, name: str, template: str) -> None:
+        # Another name would have dbt parse its project again: the stages are copies, not places.
+        with self.server.connect(autocommit=True) as connection:
+            for database in (name, template):
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = %s and pid != pg_backend_pid()",
+                    [database],
+                )
+            connection.execute(f"drop database if exists {name} with (force)".encode())
+            connection.execute(f"create database {name} template {template}".encode())
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Prefect's own server, which a run would else start for itself; the address of its API."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("P2P_", "PREFECT_"))]:
+            patch.delenv(name)
+        for name in ("DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL"):
+            patch.delenv(name, raising=False)
+        from flows import prefect_home
+
+        before = set(os.environ)
+        prefect_home.prepare(tmp_path_factory.mktemp("prefect"))
+        from prefect.server.api.server import SubprocessASGIServer
+
+        server = SubprocessASGIServer()
+        server.start(timeout=120)
+        patch.setenv("PREFECT_API_URL", server.api_url)
+        yield server.api_url
+        server.stop()
+        for name in set(os.environ) - before - {"PREFECT_API_URL"}:
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def house(
+    server: Warehouse, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """The one house of the session; whoever uses it begins with `empty` or `go_back_to`."""
+    warehouse = replace(server, database=DATABASE)
+    home = tmp_path_factory.mktemp("flows") / "home"
+    with Exchange(Market(1, ["VES"], ["USDT"], START, offers=0)) as exchange, Killer() as killer:
+        settings = load_settings(
+            home=home,
+            database_url=warehouse.url,
+            api_url=exchange.url,
+            requests_per_second=1_000,
+            fiats=(),
+            assets=(),
+        )
+        yield House(settings, warehouse, server, exchange, killer)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the loader's back-off pass at once."""
+    passing = FakeTime()
+    monkeypatch.setattr("load.pipeline.Pacer", lambda rate: Pacer(rate, time=passing))
+
+
+def p2p(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the `p2p` command as a user does, with only these settings."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of `p2p` with these arguments."""
+    return [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
+
+
+def settings_of(house: House, **changes: str) -> dict[str, str]:
+    """The environment that leads `p2p` to the house."""
+    assert house.settings.database_url is not None
+    return {
+        "DATABASE_URL": house.settings.database_url.get_secret_value(),
+        "P2P_HOME": str(house.settings.home),
+        "P2P_API_URL": house.exchange.url,
+        "P2P_REQUESTS_PER_SECOND": "1000",
+        **changes,
+    }
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a command which was refused says to its user; the log is beside it."""
+    assert not [line for line in done.stderr.splitlines() if line.startswith("Traceback")]
+    assert "Traceback" not in done.stdout
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("p2p: ")]
+    return line
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Poll what another process is to do; gives up after `PATIENCE` seconds."""
+    give_up = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+@dataclass
+class Story:
+    """A recording of three books, and what the marts tell after its frames.
+
+    The house is kept as `first` after the first frame.
+    """
+
+    paths: list[Path]
+    first: dict[str, Table]
+    second: dict[str, Table]
+    """After the second frame."""
+    again: dict[str, Table]
+    """After the second frame was read twice."""
+
+    def at(self, frame: int) -> Replay:
+        """The exchange at this frame."""
+        replay = Replay(self.paths)
+        for _ in range(frame):
+            replay.advance()
+        return replay
+
+
+@pytest.fixture(scope="session")
+def story(house: House, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """What undisturbed cycles make of the recording."""
+    story = Story(
+        write_recordings(tmp_path_factory.mktemp("recordings"), recorded_frames()), {}, {}, {}
+    )
+    house.empty()
+    house.exchange.source = story.at(0)
+    house.cycle(moment(0))
+    house.keep("first")
+    story.first = house.history()
+    house.exchange.source = story.at(1)
+    house.cycle(moment(1))
+    story.second = house.history()
+    house.cycle(moment(1))
+    story.again = house.history()
+    return story

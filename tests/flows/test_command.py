@@ -1,0 +1,235 @@
+"""The command as a user meets it, on an embedded warehouse of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from simulator.answers import FIAT_LIST
+from simulator.replay import Replay
+from simulator.server import Exchange
+from tests.conftest import PROJECT
+from tests.flows.conftest import PATIENCE, command
+from tests.flows.recordings import BUY, DOUBLED, recorded_frames, write_recordings
+from tests.flows.test_refusals import KEY, PASSWORD, files_with_secrets
+from warehouse.embedded import erase
+from warehouse.postgres import Warehouse, open_warehouse
+from warehouse.settings import load_settings
+
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Commanded:
+    """A home in which `p2p run` ran once, with a server of Prefect's that it started itself."""
+
+    home: Path
+    warehouse: Warehouse
+    environment: dict[str, str]
+    before: Done
+    run: Done
+
+    def p2p(self, *arguments: str) -> Done:
+        return call(command(*arguments), self.environment)
+
+    def dbt(self, *arguments: str) -> Done:
+        program = "from dbt.cli.main import cli; cli()"
+        return call([sys.executable, "-c", program, *arguments], self.environment)
+
+
+def call(line: list[str], environment: dict[str, str]) -> Done:
+    return subprocess.run(
+        line,
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
+    folder = tmp_path_factory.mktemp("commanded")
+    home = folder / "home"
+    frame = recorded_frames()[0]
+    frame[("ARS", "USDT", "BUY")] = frame[DOUBLED]
+    with (
+        open_warehouse(load_settings(home=home, database_url=None)) as warehouse,
+        Exchange(Replay(write_recordings(folder, [frame]))) as exchange,
+    ):
+        ours = ("P2P_", "PREFECT_", "DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL")
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            "P2P_HOME": str(home),
+            "P2P_API_URL": exchange.url,
+            "P2P_REQUESTS_PER_SECOND": "1000",
+            "BINANCE_API_KEY": KEY,
+            # Where `dbt` alone would write into the project.
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+        before = call(command("status"), environment)
+        # The embedded server takes any password, and the command is to hide it all the same.
+        url = replace(warehouse, password=PASSWORD).url
+        run = call(
+            command("run", "--fiats", "VES", "--assets", "USDT"),
+            {**environment, "DATABASE_URL": url, "P2P_LOG_FORMAT": "json"},
+        )
+        yield Commanded(home, warehouse, environment, before, run)
+    erase(home)
+
+
+def test_status_before_the_first_cycle_says_what_to_do(commanded: Commanded) -> None:
+    assert commanded.before.returncode == 2
+    assert commanded.before.stderr.splitlines() == [
+        "p2p: Nothing has run yet: try `p2p run`, or `p2p demo`."
+    ]
+
+
+def test_a_run_reads_what_it_is_limited_to_and_says_so(commanded: Commanded) -> None:
+    assert commanded.run.returncode == 0, commanded.run.stderr
+    said = " ".join(commanded.run.stdout.split())
+    assert said.startswith("Cycle ")
+    assert "success" in said
+    assert "2 books read of 2 planned, 2 complete" in said
+    done = commanded.p2p("sql", "select distinct trading_pair from fact_snapshots", "--csv")
+    assert done.stdout == "trading_pair\nVES/USDT\n"
+
+
+def test_with_the_setting_each_event_is_one_json_object(commanded: Commanded) -> None:
+    events = [json.loads(line) for line in commanded.run.stderr.splitlines()]
+    assert {"cycle planned", "batch landed", "step ended"} <= {event["event"] for event in events}
+    log = (commanded.home / "logs" / "p2p.log").read_text()
+    assert [json.loads(line) for line in log.splitlines()]
+
+
+def test_no_secret_is_anywhere_below_the_home_nor_said(commanded: Commanded) -> None:
+    files = [path for path in commanded.home.rglob("*") if path.is_file()]
+    folders = {path.relative_to(commanded.home).parts[0] for path in files}
+    assert {"dbt", "dlt", "docs", "logs", "prefect"} <= folders
+    assert files_with_secrets(commanded.home) == []
+    for secret in (KEY, PASSWORD):
+        assert secret not in commanded.run.stdout + commanded.run.stderr
+
+
+def test_status_shows_the_cycle_and_the_books(commanded: Commanded) -> None:
+    done = commanded.p2p("status")
+    assert done.returncode == 0
+    assert "success" in done.stdout
+    assert done.stdout.count("VES/USDT") == 2
+    assert done.stderr == ""
+
+
+def test_sql_as_csv_has_a_header_and_leaves_nulls_empty(commanded: Commanded) -> None:
+    done = commanded.p2p(
+        "sql", "select null as nothing, 'a,\"b\"' as quoted, 1.50 as number, '' as empty", "--csv"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(csv.reader(io.StringIO(done.stdout))) == [
+        ["nothing", "quoted", "number", "empty"],
+        ["", 'a,"b"', "1.50", ""],
+    ]
+
+
+def test_nothing_that_an_advertiser_wrote_reaches_the_terminal_as_a_command(
+    commanded: Commanded,
+) -> None:
+    done = commanded.p2p(
+        "sql", "select nickname from dim_advertisers where nickname like '%red%' limit 1"
+    )
+    assert done.returncode == 0
+    assert r"\x1b[31mred\x1b[0m\u202eeulb" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into ops.quarantined_loads (load_id, reason) values ('1', 'x')",
+        "create table public.mine (a int)",
+        "commit; create table public.mine (a int)",
+        "selec 1",
+    ],
+)
+def test_sql_only_reads_and_refuses_the_rest_in_one_line(
+    commanded: Commanded, statement: str
+) -> None:
+    done = commanded.p2p("sql", statement)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("p2p: The query failed: ")
+    with commanded.warehouse.connect() as connection:
+        row = connection.execute(
+            "select to_regclass('public.mine'), (select count(*) from ops.quarantined_loads)"
+        ).fetchone()
+    assert row == (None, 0)
+
+
+def test_docs_writes_both_pages_and_says_where(commanded: Commanded) -> None:
+    done = commanded.p2p("docs")
+    assert done.returncode == 0, done.stderr
+    pages = [Path(line.partition(": ")[2]) for line in done.stdout.splitlines()]
+    assert [page.relative_to(commanded.home).as_posix() for page in pages] == [
+        "docs/index.html",
+        "docs/checks/index.html",
+    ]
+    assert "fact_offers" in pages[0].read_text()
+    assert "landing" in pages[1].read_text()
+
+
+def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) -> None:
+    built = commanded.dbt("build")
+    assert built.returncode == 0, built.stdout
+    assert "ERROR=0" in built.stdout
+    judged = commanded.dbt("source", "freshness")
+    assert judged.returncode == 0, judged.stdout
+    assert "PASS freshness of binance_p2p.snapshots" in judged.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--what"], ["what"], ["sql"], ["exchange", "--faults", "nope=1"], []]
+)
+def test_wrong_use_is_status_2(commanded: Commanded, arguments: list[str]) -> None:
+    done = commanded.p2p(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Usage" in done.stdout + done.stderr or done.stderr.startswith("p2p: ")
+
+
+def test_the_exchange_serves_until_it_is_asked_to_stop(commanded: Commanded) -> None:
+    process = subprocess.Popen(
+        command("exchange", "--fiats", "VES", "--assets", "USDT"),
+        cwd=PROJECT,
+        env=commanded.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        variable, _, url = process.stdout.readline().strip().partition("=")
+        assert variable == "P2P_API_URL"
+        request = urllib.request.Request(  # noqa: S310
+            url + FIAT_LIST, b"{}", {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            listed = json.load(answer)["data"]
+        assert [fiat["currencyCode"] for fiat in listed] == [BUY[0]]
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        assert process.communicate()[1] == ""
+    finally:
+        process.kill()
+        process.communicate()
