@@ -220,6 +220,7 @@ class _Cycle:
             plan.budget(self.settings.requests_per_second, self.settings.extraction_interval),
             now,
             self.interval_seconds,
+            self.settings.hot,
         )
         self.report.books_listed = len(listed)
         self.report.books_planned = len(chosen.books)

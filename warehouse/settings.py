@@ -24,6 +24,7 @@ _RULES = {
     "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com"),
     "fiats": ("P2P_FIATS", "codes of letters and digits with commas between, such as VES,ARS"),
     "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
+    "hot": ("P2P_HOT", "pairs of fiat and asset with commas between, such as VES/USDT,ARS/USDT"),
     "requests_per_second": ("P2P_REQUESTS_PER_SECOND", "a number above 0, such as 2"),
     "redis_url": ("REDIS_URL", "redis://:password@host:port/0, rediss://... or unix:///path"),
     "home": ("P2P_HOME", "the path of a folder"),
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     api_url: str = "https://p2p.binance.com"
     fiats: Annotated[tuple[str, ...], NoDecode] = ()
     assets: Annotated[tuple[str, ...], NoDecode] = ()
+    hot: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()
     requests_per_second: float = Field(default=2, gt=0, allow_inf_nan=False)
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     home: Path = PROJECT_ROOT / ".p2p"
@@ -116,6 +118,23 @@ class Settings(BaseSettings):
         known = dict.fromkeys(str(code).strip().upper() for code in codes)
         known.pop("", None)
         if not all(_CODE.fullmatch(code) for code in known):
+            raise ValueError
+        return tuple(known)
+
+    @field_validator("hot", mode="before")
+    @classmethod
+    def _are_pairs(cls, value: object) -> object:
+        """Split and upper-case a list of pairs (fiat, asset); one pair twice counts once."""
+        given = value.split(",") if isinstance(value, str) else value
+        if not isinstance(given, list | tuple):
+            raise ValueError
+        known = dict[tuple[str, str], None]()
+        for pair in given:
+            text = pair if isinstance(pair, str) else "/".join(map(str, pair))
+            fiat, _, asset = (part.strip().upper() for part in text.partition("/"))
+            if text.strip():
+                known[fiat, asset] = None
+        if not all(_CODE.fullmatch(code) for pair in known for code in pair):
             raise ValueError
         return tuple(known)
 

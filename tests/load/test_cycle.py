@@ -332,3 +332,16 @@ def test_old_states_do_not_pile_up(loader: Loader) -> None:
     )
     kept = list(loader.settings.home.glob("dlt/pipelines/binance_p2p/load/loaded/*"))
     assert len(kept) <= 3
+
+
+def test_a_hot_pair_is_read_in_every_cycle_though_it_is_empty_and_the_budget_small(
+    loader: Loader,
+) -> None:
+    loader.run()
+    poor = {"requests_per_second": 0.001}
+    loader.run(settings=poor)
+    loader.run(settings=poor | {"hot": (("VES", "BTC"),)})
+    read = loader.rows(
+        "select run_id, asset_code from staging.snapshots where run_id <> 'run1' order by 1, 2"
+    )
+    assert read == [("run2", "USDT"), ("run3", "BTC"), ("run3", "USDT")]

@@ -29,6 +29,15 @@ def test_codes_are_trimmed_upper_cased_and_counted_once(monkeypatch: pytest.Monk
     assert load_settings(_env_file=None).fiats == ("VES", "ARS")
 
 
+def test_hot_pairs_are_trimmed_upper_cased_and_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("P2P_HOT", " ves/usdt, ARS / USDT,,VES/USDT")
+    settings = load_settings(_env_file=None)
+    assert settings.hot == (("VES", "USDT"), ("ARS", "USDT"))
+    assert load_settings(_env_file=None, hot=settings.hot).hot == settings.hot
+
+
 def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("EXTRACTION_INTERVAL", "")
@@ -65,6 +74,9 @@ def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("P2P_REQUESTS_PER_SECOND", "-1"),
         ("P2P_FIATS", "V-S"),
         ("P2P_ASSETS", "A" * 21),
+        ("P2P_HOT", "VES"),
+        ("P2P_HOT", "VES/USDT,ARS/"),
+        ("P2P_HOT", "VES/USDT/BUY"),
         ("P2P_API_URL", "p2p.binance.com"),
         ("P2P_API_URL", "https://"),
         ("P2P_API_URL", "http://[::1"),
