@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
+from bench import staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 
+STALENESS = "staleness"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -20,7 +22,11 @@ def main() -> None:
         help="how many the market has on average over a day (%(default)s: 50,000 at its start)",
     )
     parser.add_argument(
-        "--parts", nargs="*", choices=PARTS, default=default.parts, help="beside the steps"
+        "--parts",
+        nargs="*",
+        choices=(*PARTS, STALENESS),
+        default=(*default.parts, STALENESS),
+        help="beside the steps",
     )
     parser.add_argument(
         "--cycles", type=int, choices=range(1, len(CYCLES) + 1), default=default.cycles
@@ -39,6 +45,8 @@ def main() -> None:
         ),
         figures,
     )
+    if STALENESS in given.parts:
+        staleness.measure(figures)
     figures.write(LATEST)
 
 
