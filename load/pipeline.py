@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import psycopg
 
@@ -19,7 +18,7 @@ from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
 from load.landing import Landing, Refused
-from load.pacing import Pacer, Stopped
+from load.pacing import Pacer, Stopped, pacer_of
 from load.reading import Reading, read_book, remember
 from load.report import CycleReport, Progress
 from load.source import Batch
@@ -65,8 +64,7 @@ def run_cycle(
 
     Raises:
         ExchangeOutOfReach: nothing at all could be read.
-        UserError: another loader runs, the warehouse or the Redis that the pace is shared over does
-            not answer, or a limit names nothing.
+        UserError: another loader runs, the warehouse or Redis is silent, or a limit names nothing.
     """
     _share_arenas()
     try:
@@ -79,7 +77,7 @@ def run_cycle(
                 clock,
                 stop or threading.Event(),
                 on_progress or (lambda _: None),
-                pacer or _pacer(settings),
+                pacer or pacer_of(settings),
             )
             return cycle.run()
     except psycopg.OperationalError as error:
@@ -388,22 +386,6 @@ class _Cycle:
                 message,
             )
         )
-
-
-def _pacer(settings: Settings) -> Pacer:
-    """The pace of this process, or of all that run on its egress address.
-
-    Raises:
-        UserError: the Redis to share it over does not answer.
-    """
-    rate = settings.requests_per_second
-    if settings.redis_url is None:
-        return Pacer(rate)
-    from load.shared_pacing import SharedLimiter  # its client takes 0.3 s to import
-
-    exchange = urlsplit(settings.api_url).netloc.rpartition("@")[2]
-    address = settings.redis_url.get_secret_value()
-    return Pacer(rate, limiter=SharedLimiter(address, exchange, rate))
 
 
 def _share_arenas() -> None:

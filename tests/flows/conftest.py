@@ -141,7 +141,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("P2P_", "PREFECT_"))]:
             patch.delenv(name)
-        for name in ("DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL"):
+        for name in ("DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL", "REDIS_URL"):
             patch.delenv(name, raising=False)
         from flows import prefect_home
 
@@ -181,7 +181,10 @@ def house(
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the loader's back-off pass at once."""
     passing = FakeTime()
-    monkeypatch.setattr("load.pipeline.Pacer", lambda rate: Pacer(rate, time=passing))
+    monkeypatch.setattr(
+        "load.pipeline.pacer_of",
+        lambda settings: Pacer(settings.requests_per_second, time=passing),
+    )
 
 
 def p2p(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,22 @@
-"""A real Redis on a socket in a folder of its own: Debian's `redis-server`."""
+"""A real Redis on a socket in a folder of its own, and an address that processes share over it."""
 
 import shutil
 import subprocess
 import tempfile
+import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
+from redis import Redis
+
+from load.pacing import Pacer
+from load.shared_pacing import SharedLimiter
+from tests.load.conftest import FakeTime
+
+# Stands in the place of the server's own.
+CLOCK = "local clock = tonumber(redis.call('GET', 'clock'))"
+_numbers = count()
 
 BINARY = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(
@@ -46,3 +57,40 @@ class RedisServer:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder)
+
+
+class Egress:
+    """An address that several processes share, on a clock that is set here."""
+
+    def __init__(self, server: RedisServer, rate: float = 10) -> None:
+        self.server, self.rate, self.name = server, rate, f"exchange-{next(_numbers)}"
+        self.redis = Redis.from_url(server.url, decode_responses=True)
+        self.time = FakeTime()
+        self.time.wait = self.wait  # type: ignore[method-assign]
+        self.set_clock()
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.time.seconds += seconds
+        self.set_clock()
+
+    def set_clock(self, behind: float = 0) -> None:
+        if self.server.process.poll() is None:
+            self.redis.set("clock", repr(self.time.seconds - behind))
+
+    def process(self) -> SharedLimiter:
+        """What another process would have."""
+        limiter = SharedLimiter(
+            self.server.url, self.name, self.rate, now=self.time.now, clock=CLOCK
+        )
+        limiter._name = f"host:{next(_numbers)}"
+        return limiter
+
+    def pacer(self) -> Pacer:
+        return Pacer(self.rate, time=self.time, limiter=self.process())
+
+
+def waits(*limiters: SharedLimiter) -> list[float]:
+    return [limiter.reserve().wait for limiter in limiters]

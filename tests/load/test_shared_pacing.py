@@ -1,14 +1,10 @@
 """One pace for many processes, over a real Redis. Time is Redis's, and a test sets it."""
 
 import json
-import logging
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import count
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,20 +13,17 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis import Redis
 
-from load import shared_pacing
 from load.limiter import CREEP, Breaker, LocalLimiter, Turn
 from load.pacing import Pacer, Stopped
-from load.shared_pacing import ASK_AGAIN_SECONDS, BURST, SharedLimiter
+from load.shared_pacing import BURST, SharedLimiter
 from tests.conftest import PROJECT
-from tests.load.conftest import FakeTime, Loader, Stub, offer
-from tests.load.redis_server import RedisServer, needs_redis
+from tests.load.conftest import Loader, Stub, offer
+from tests.load.redis_server import Egress, RedisServer, needs_redis, waits
 from warehouse.errors import UserError
 
 pytestmark = needs_redis
 
 GO = threading.Event()
-CLOCK = "local clock = tonumber(redis.call('GET', 'clock'))"
-_numbers = count()
 
 
 @pytest.fixture(scope="module")
@@ -42,53 +35,8 @@ def lasting() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def mortal() -> Iterator[RedisServer]:
-    """A server of the test's own, to be killed."""
-    server = RedisServer()
-    yield server
-    server.remove()
-
-
-class Egress:
-    """An address that several processes share, on a clock that is set here."""
-
-    def __init__(self, server: RedisServer, rate: float = 10) -> None:
-        self.server, self.rate, self.name = server, rate, f"exchange-{next(_numbers)}"
-        self.redis = Redis.from_url(server.url, decode_responses=True)
-        self.time = FakeTime()
-        self.time.wait = self.wait  # type: ignore[method-assign]
-        self.set_clock()
-
-    def wait(self, seconds: float, stop: threading.Event) -> None:
-        self.advance(seconds)
-
-    def advance(self, seconds: float) -> None:
-        self.time.seconds += seconds
-        self.set_clock()
-
-    def set_clock(self, behind: float = 0) -> None:
-        if self.server.process.poll() is None:
-            self.redis.set("clock", repr(self.time.seconds - behind))
-
-    def process(self) -> SharedLimiter:
-        """What another process would have."""
-        limiter = SharedLimiter(
-            self.server.url, self.name, self.rate, now=self.time.now, clock=CLOCK
-        )
-        limiter._name = f"host:{next(_numbers)}"
-        return limiter
-
-    def pacer(self) -> Pacer:
-        return Pacer(self.rate, time=self.time, limiter=self.process())
-
-
-@pytest.fixture
 def egress(lasting: RedisServer) -> Egress:
     return Egress(lasting)
-
-
-def waits(*limiters: SharedLimiter) -> list[float]:
-    return [limiter.reserve().wait for limiter in limiters]
 
 
 def test_four_processes_share_ten_a_second_evenly_and_never_exceed_it(lasting: RedisServer) -> None:
@@ -365,13 +313,6 @@ def test_the_rules_in_lua_are_the_rules_in_python(
         assert shared.breaker.opened == local.breaker.opened
 
 
-def test_without_a_redis_at_the_start_one_line_says_what_to_do() -> None:
-    with pytest.raises(UserError, match="REDIS_URL") as refused:
-        SharedLimiter("redis://:hidden@127.0.0.1:1/0", "exchange", 10)
-    assert "\n" not in str(refused.value)
-    assert "hidden" not in str(refused.value)
-
-
 @pytest.mark.parametrize("option", ["nonsense=1", "db=first"])
 def test_an_address_that_the_client_refuses_is_refused_in_one_line(
     lasting: RedisServer, option: str
@@ -386,110 +327,6 @@ def test_a_redis_that_holds_something_else_under_the_name_is_refused(egress: Egr
         egress.process()
 
 
-def test_without_redis_each_goes_on_at_its_part_of_the_rate(
-    mortal: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    egress = Egress(mortal, rate=8)
-    processes = [egress.process() for _ in range(4)]
-    waits(*processes, *processes)
-    mortal.kill()
-    with caplog.at_level(logging.WARNING):
-        assert waits(*processes) == [0, 0, 0, 0]
-    assert waits(*processes) == [0.5, 0.5, 0.5, 0.5]
-    assert [process.rate for process in processes] == [2, 2, 2, 2]
-    assert [record.getMessage()[:24] for record in caplog.records] == [
-        "Redis does not answer: p"
-    ] * 4
-
-
-def test_a_turn_of_the_redis_that_went_is_not_used(mortal: RedisServer) -> None:
-    limiter = Egress(mortal).process()
-    turns = [limiter.reserve() for _ in range(3)]
-    mortal.kill()
-    assert not limiter.is_valid(turns[-1])
-
-
-def test_a_block_and_a_halved_rate_outlive_redis(mortal: RedisServer) -> None:
-    egress = Egress(mortal)
-    one, two = egress.process(), egress.process()
-    one.failed(None, "http_429", 60)
-    assert two.reserve().hold == 60
-    mortal.kill()
-    egress.time.seconds += 20
-    assert two.reserve().hold == 40
-    assert two.rate == 5
-
-
-def test_a_redis_that_stays_away_changes_nothing_each_time_it_is_asked(
-    mortal: RedisServer,
-) -> None:
-    egress = Egress(mortal)
-    one = egress.process()
-    mortal.kill()
-    one.failed(None, "http_429", 60)
-    egress.time.seconds += ASK_AGAIN_SECONDS
-    assert one.reserve().hold == 60 - ASK_AGAIN_SECONDS
-
-
-def test_an_open_breaker_outlives_redis(mortal: RedisServer) -> None:
-    egress = Egress(mortal)
-    one = egress.process()
-    one.failed(None, "http_403", None)
-    mortal.kill()
-    assert one.reserve().hold == Breaker.FIRST_OPEN_SECONDS
-
-
-def test_being_throttled_alone_is_told_to_all_when_redis_is_back(mortal: RedisServer) -> None:
-    egress = Egress(mortal)
-    one, two = egress.process(), egress.process()
-    mortal.kill()
-    one.failed(one.reserve(), "http_429", 600)
-    assert one.reserve().hold == 600
-    mortal.start()
-    egress.advance(ASK_AGAIN_SECONDS)
-    assert one.reserve().hold == 600 - ASK_AGAIN_SECONDS
-    assert two.reserve().hold == 600 - ASK_AGAIN_SECONDS
-    assert two.rate == 5
-
-
-def test_openings_are_counted_on_through_an_outage(mortal: RedisServer) -> None:
-    egress = Egress(mortal)
-    one = egress.process()
-    one.failed(None, "http_403", None)
-    mortal.kill()
-    egress.time.seconds += 60
-    one.failed(one.reserve(), "http_451", None)
-    assert (one.breaker.state, one.breaker.opened) == ("open", 2)
-    mortal.start()
-    egress.advance(60)
-    one.reserve()
-    assert one.breaker.opened == 2
-
-
-def test_a_redis_that_hangs_is_asked_by_one_and_not_again_at_once(
-    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_pacing, "ANSWER_SECONDS", 0.05)
-    egress = Egress(mortal)
-    limiter, asked = egress.process(), 0
-    question = limiter._redis.evalsha
-
-    def counted(*options: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        return question(*options)
-
-    monkeypatch.setattr(limiter._redis, "evalsha", counted)
-    mortal.process.send_signal(signal.SIGSTOP)
-    try:
-        assert all(limiter.reserve().is_alone for _ in range(5))
-    finally:
-        mortal.process.send_signal(signal.SIGCONT)
-    assert asked == 1
-    egress.advance(ASK_AGAIN_SECONDS)
-    assert not limiter.reserve().is_alone
-
-
 def test_a_cycle_shares_its_pace_when_it_is_told_where(
     loader: Loader, stub: Stub, lasting: RedisServer
 ) -> None:
@@ -500,11 +337,3 @@ def test_a_cycle_shares_its_pace_when_it_is_told_where(
     assert report.books_complete == 1
     another.reserve()
     assert another.rate == pytest.approx(1_000 * (0.5 + CREEP * report.attempts))
-
-
-def test_a_cycle_does_not_begin_without_the_redis_that_it_was_told_of(
-    loader: Loader, stub: Stub
-) -> None:
-    with pytest.raises(UserError, match="REDIS_URL"):
-        loader.run(settings={"redis_url": SecretStr("redis://127.0.0.1:1")}, pacer=None)
-    assert stub.requests == []
