@@ -183,6 +183,7 @@ def sql(
 ) -> int:
     """Ask the warehouse; it may only read."""
     settings = load_settings()
+    _start(settings)
     from flows.query import ask, write_csv
     from warehouse.postgres import open_warehouse
 
@@ -202,6 +203,7 @@ def sql(
 def status() -> int:
     """The last cycles, and the age and completeness of each book."""
     settings = load_settings()
+    _start(settings)
     from flows.console import cell, out, table
     from flows.query import BOOKS, ERRORS, RUNS, ask
     from warehouse.postgres import open_warehouse

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import psycopg
 
+from flows.log import escape
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
 
@@ -101,7 +102,14 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
 
 
 def write_csv(answer: Answer, stream: IO[str]) -> None:
-    """Write rows as CSV with a header; a null is an empty field."""
+    """Write rows as CSV with a header; a null is an empty field.
+
+    Text goes out as it is, but for a terminal, which would obey what an attacker wrote into it.
+    """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(answer.columns)
-    writer.writerows(answer.rows)
+    shown = stream.isatty()
+    for row in answer.rows:
+        writer.writerow(
+            [escape(value) if shown and isinstance(value, str) else value for value in row]
+        )
