@@ -205,7 +205,7 @@ def status() -> int:
     settings = load_settings()
     _start(settings)
     from flows.console import cell, out, table
-    from flows.query import BOOKS, ERRORS, RUNS, ask
+    from flows.query import BOOKS, BREAKER, ERRORS, RUNS, ask
     from warehouse.postgres import open_warehouse
 
     with open_warehouse(settings) as warehouse:
@@ -216,6 +216,8 @@ def status() -> int:
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
         runs = ask(warehouse, RUNS)
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
+        for (breaker,) in ask(warehouse, BREAKER).rows:
+            out.print(f"The breaker before the exchange was {breaker} at the end of the last one.")
         for run_id, error in ask(warehouse, ERRORS).rows:
             out.print(cell(f"{run_id}: {error}"))
         if present[1] is not None:

@@ -32,6 +32,14 @@ order by started_at desc
 limit 10
 """
 
+BREAKER = """
+select breaker_state
+from ops.runs
+where breaker_state is not null
+order by started_at desc
+limit 1
+"""
+
 ERRORS = """
 select run_id, error
 from (select * from ops.runs order by started_at desc limit 10) as latest
