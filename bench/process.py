@@ -11,6 +11,7 @@ from typing import Any
 from warehouse.settings import PROJECT_ROOT
 
 LONGEST_SECONDS = 900
+_SAID_LAST = 2_000  # characters
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Told:
 
 
 class WorkFailed(Exception):
-    """A worker ended without telling anything; what it said on the way stands above."""
+    """A worker ended without telling anything; the message ends with what it said last."""
 
 
 def in_own_process(module: str, work: str, told: dict[str, Any]) -> Told:
@@ -42,13 +43,13 @@ def in_own_process(module: str, work: str, told: dict[str, Any]) -> Told:
         [sys.executable, "-m", module, work],
         cwd=PROJECT_ROOT,
         input=json.dumps(told),
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=LONGEST_SECONDS,
         check=False,
     )
     if done.returncode:
-        raise WorkFailed(f"{work} failed: {done.stdout.strip()[-2000:]}")
+        raise WorkFailed(f"{work} failed: {done.stderr.strip()[-_SAID_LAST:]}")
     return Told(**json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -98,9 +98,13 @@ def _flow(job: Job) -> Told:
     waiting = Waiting()
     waiting.watch()
     SURROUNDINGS.set(Surroundings(settings=job.settings, clock=job.clock))
-    told = _timed(elt)
-    told.waiting_seconds = waiting.seconds
-    return told
+    started = time.perf_counter()
+    outcome = elt()
+    return Told(
+        time.perf_counter() - started,
+        waiting_seconds=waiting.seconds,
+        details={"seconds_by_step": outcome.seconds_by_step},
+    )
 
 
 def _timed(work: Callable[[], object]) -> Told:
@@ -135,6 +139,7 @@ def main() -> None:
         binance_api_key=None,
     )
     work, modules = STEPS[sys.argv[1]]
+    settings.home.mkdir(parents=True, exist_ok=True)
     prefect_home.prepare(settings.home)
     started = time.perf_counter()
     for module in modules:
