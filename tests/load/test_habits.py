@@ -89,9 +89,9 @@ def test_one_revised_offer_of_a_hundred_is_about_one_change() -> None:
 
 
 def test_a_change_that_the_sketch_does_not_see_still_counts() -> None:
-    known = learned(reading(0, 1), reading(1, 2))
-    known.sketch = sketch(said(3))
-    remember(known, reading(2, 3))
+    known = learned(reading(0, 1))
+    known.sketch = sketch(said(2))
+    remember(known, reading(1, 2))
     assert known.news > 0
 
 
@@ -99,6 +99,9 @@ def test_what_was_seen_a_day_ago_counts_half() -> None:
     known = learned(reading(0, *range(10)), reading(1, *range(10), unchanged=True))
     remember(known, reading(25, *range(10), unchanged=True))
     assert known.watched == 10 / 2 + 240
+    known.news = 8
+    remember(known, reading(49, *range(10), unchanged=True))
+    assert known.news == 4
 
 
 def test_an_empty_book_is_watched_as_if_it_held_an_offer() -> None:

@@ -78,6 +78,11 @@ def test_a_larger_book_comes_before_a_small_one_of_the_same_cost() -> None:
     assert names({book("A"): read(20, offers=2), book("B"): read(20, offers=19)}, 1) == ["B"]
 
 
+def test_a_book_that_costs_less_comes_before_one_of_a_few_offers_more() -> None:
+    known = {book("A"): read(20, offers=25, pages=4), book("B"): read(20, offers=20)}
+    assert names(known, 4) == ["B"]
+
+
 def test_the_tail_is_met_in_the_end_however_dull() -> None:
     known = {
         book("BUSY"): read(20, news=5_000, watched=1_000),
@@ -152,6 +157,7 @@ def test_what_is_seen_of_one_book_is_expected_of_its_kin_while_they_are_young() 
 
 def test_readings_of_its_own_outweigh_what_its_kin_do() -> None:
     kin = {book(f"A{n}"): read(20, news=900, watched=1_000) for n in range(9)}
+    kin[book("X", "BOB")] = read(20, news=9_000, watched=10_000)
     young = Habits(kin | {book("X"): read(20, news=0, watched=1)}).rate(book("X"))
     grown = Habits(kin | {book("X"): read(20, news=0, watched=1_000)}).rate(book("X"))
     assert grown < 0.05 < 0.6 < young
