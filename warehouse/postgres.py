@@ -111,9 +111,7 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
         connection.execute("set idle_session_timeout = 0")
         connection.execute(f"set lock_timeout = '{_LOCK_PATIENCE}'".encode())
         try:
-            connection.execute(
-                "select pg_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"]
-            )
+            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"])
         except psycopg.errors.LockNotAvailable:
             raise UserError(
                 f"Another process is at it already ({name}) in this warehouse: "
