@@ -176,10 +176,12 @@ def _rows_in_marts(warehouse: Warehouse) -> int:
 
 @contextmanager
 def _server(home: Path) -> Iterator[Warehouse]:
-    with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
-        yield warehouse
-    # Started by root, its data stands elsewhere, where its user can reach it.
-    erase(home)
+    try:
+        with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
+            yield warehouse
+    finally:
+        # Started by root, its data stands elsewhere, where its user can reach it.
+        erase(home)
 
 
 @contextmanager
