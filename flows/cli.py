@@ -90,7 +90,7 @@ def _say(line: str) -> None:
     print(f"p2p: {escape(line)}", file=sys.stderr)
 
 
-def _start(settings: Settings, *, verbose: bool = False) -> None:
+def _start(settings: Settings, *, verbose: bool = False, is_question: bool = False) -> None:
     """Set up the log, and Prefect before anything imports it."""
     from flows import log as logs
     from flows import prefect_home
@@ -105,7 +105,13 @@ def _start(settings: Settings, *, verbose: bool = False) -> None:
 
         secrets.append(Warehouse.from_url(secrets[0]).password)
     try:
-        logs.configure(settings.log_format, settings.home / "logs", secrets, verbose=verbose)
+        logs.configure(
+            settings.log_format,
+            settings.home / "logs",
+            secrets,
+            verbose=verbose,
+            is_question=is_question,
+        )
     except OSError as error:
         raise UserError(
             f"P2P_HOME={settings.home} cannot be used ({error.filename}: {error.strerror}): "
@@ -183,7 +189,7 @@ def sql(
 ) -> int:
     """Ask the warehouse; it may only read."""
     settings = load_settings()
-    _start(settings)
+    _start(settings, is_question=True)
     from flows.query import ask, write_csv
     from warehouse.postgres import open_warehouse
 
@@ -203,7 +209,7 @@ def sql(
 def status() -> int:
     """The last cycles, and the age and completeness of each book."""
     settings = load_settings()
-    _start(settings)
+    _start(settings, is_question=True)
     from flows.console import cell, out, table
     from flows.query import BOOKS, BREAKER, ERRORS, RUNS, ask
     from warehouse.postgres import open_warehouse

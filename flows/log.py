@@ -83,12 +83,17 @@ class LineFormatter(_Redacting):
 
 
 def configure(
-    log_format: str, folder: Path | None, secrets: Iterable[str] = (), *, verbose: bool = False
+    log_format: str,
+    folder: Path | None,
+    secrets: Iterable[str] = (),
+    *,
+    verbose: bool = False,
+    is_question: bool = False,
 ) -> None:
     """Send every event to standard error, and to a file in `folder` with what went wrong in full.
 
-    On a terminal standard error gets warnings and worse unless `verbose`, since there the
-    progress is shown instead.
+    On a terminal standard error gets errors only unless `verbose`, since there the progress is
+    shown instead; and so it does beside the answer to a question, which is all that was asked for.
     """
     secrets = list(secrets)
     console = logging.StreamHandler(sys.stderr)
@@ -96,8 +101,8 @@ def configure(
     console.setFormatter(
         JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=False)
     )
-    quiet = sys.stderr.isatty() and not verbose and not is_json
-    console.setLevel(logging.ERROR if quiet else logging.INFO)
+    quiet = is_question or (sys.stderr.isatty() and not is_json)
+    console.setLevel(logging.ERROR if quiet and not verbose else logging.INFO)
     handlers: list[logging.Handler] = [console]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
