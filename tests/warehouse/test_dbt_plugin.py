@@ -12,7 +12,7 @@ from dbt.config.profile import read_profile
 from dbt.config.renderer import ProfileRenderer
 from dbt_common.context import set_invocation_context
 
-from tests.warehouse.conftest import postmaster
+from tests.warehouse.conftest import Elsewhere, postmaster
 from warehouse.connection import Warehouse
 from warehouse.settings import PROJECT_ROOT
 
@@ -90,6 +90,22 @@ def test_a_wrong_setting_is_one_line_of_dbts(project: Path) -> None:
     assert "hidden" not in done.stdout + done.stderr
 
 
+def test_a_build_without_flags_reaches_the_server_of_the_database_url(
+    project: Path, elsewhere: Elsewhere
+) -> None:
+    warehouse = Warehouse(
+        "127.0.0.1",
+        elsewhere.port,
+        elsewhere.user,
+        elsewhere.password,
+        "postgres",
+        "prefer",
+    )
+    done = dbt(project, "build", DATABASE_URL=warehouse.url, P2P_HOME=str(project / "home"))
+    assert "PASS=1" in done.stdout, done.stdout
+    assert not (project / "home").exists()
+
+
 def test_the_plugin_leaves_other_projects_alone(project: Path) -> None:
     code = "import dbt_warehouse_plugin as p; p.WarehousePlugin(project_name='other')"
     subprocess.run(
@@ -98,21 +114,6 @@ def test_the_plugin_leaves_other_projects_alone(project: Path) -> None:
         check=True,
     )
     assert not (project / "home").exists()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://me:pw@db.example.com/d",
-        "postgres://me%40work:p%40ss%2F%23%25%C3%A9%20x@10.0.0.5:6000/my%20data?sslmode=disable",
-        "postgresql+psycopg2://me:123@[::1]:5433/d?channel_binding=require&sslmode=verify-full",
-        "postgresql://me:p%2540@%2Frun%2FPG:99",
-        "postgresql://me:1e5@localhost/d?host=%2Frun%2FPG",
-        "postgresql://me@127.0.0.1/d",
-    ],
-)
-def test_the_profile_reads_a_database_url_as_the_warehouse_does(url: str) -> None:
-    assert profile(DATABASE_URL=url) == fields(Warehouse.from_url(url))
 
 
 def test_the_profile_takes_what_p2p_sets_over_everything() -> None:
@@ -125,7 +126,6 @@ def test_the_profile_takes_what_p2p_sets_over_everything() -> None:
     ("environment", "host"),
     [
         ({"PWD": "/here"}, "/here/.p2p/run"),
-        ({"PWD": "/here", "P2P_HOME": "there"}, "/here/there/run"),
         ({"PWD": "/here", "P2P_HOME": "/there"}, "/there/run"),
     ],
 )
