@@ -282,6 +282,22 @@ def test_however_loads_arrive_the_market_is_that_of_a_rebuild(
         assert as_they_came[mart], mart
 
 
+def test_a_mart_that_fell_behind_still_finds_the_offers_that_it_lacks(
+    connection: psycopg.Connection[Any], dbt: Dbt
+) -> None:
+    """What all marts share is made anew in every run: not by what it holds, by what they lack."""
+    land(connection, "1", [reading(BUY, [Offer("10")])])
+    dbt(*RUN)
+    land(connection, "2", [reading(BUY, [Offer("11")], minute(20))])
+    dbt("run", "--select", "+int_book_offers")
+    land(connection, "3", [reading(BUY, [Offer("12")], minute(40))])
+    dbt("run", "--select", "+int_book_offers")
+    dbt(*RUN)
+
+    rows = sorted(told(connection, "market_quotes"), key=lambda row: row["snapshot_at"])
+    assert [row["best_raw"] for row in rows] == [10, 11, 12]
+
+
 def test_a_reading_that_comes_nearer_takes_the_place_of_its_pair(
     connection: psycopg.Connection[Any], dbt: Dbt
 ) -> None:

@@ -38,3 +38,21 @@
             )
     end
 {%- endmacro %}
+
+{#- Returns the day (UTC) in which a timestamp lies, as date. -#}
+{% macro utc_day(timestamp) -%}
+    {{ return(adapter.dispatch('utc_day', 'p2p')(timestamp)) }}
+{%- endmacro %}
+
+{% macro default__utc_day(timestamp) -%}
+    ({{ timestamp }} at time zone 'UTC')::date
+{%- endmacro %}
+
+{#- Returns the timestamp at which the day, hour or other `unit` (UTC) of another began. -#}
+{% macro start_of(unit, timestamp) -%}
+    {{ return(adapter.dispatch('start_of', 'p2p')(unit, timestamp)) }}
+{%- endmacro %}
+
+{% macro default__start_of(unit, timestamp) -%}
+    date_trunc('{{ unit }}', {{ timestamp }}, 'UTC')
+{%- endmacro %}

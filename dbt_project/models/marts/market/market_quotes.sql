@@ -9,7 +9,7 @@
             {'columns': ['snapshot_at']},
         ],
         pre_hook=[
-            '{{ claim_loads(["fact_snapshots", "fact_offers", "fact_advertiser_statistics"]) }}',
+            '{{ claim_loads(["int_book_offers"]) }}',
             '{{ rewind_market("snapshot_at") }}',
         ],
     )
@@ -39,30 +39,11 @@ snapshots as (
 
 ),
 
--- The view reads histories by index, a book at a time, and is not to be asked twice.
-offers as {{ once() }} (
+offers as (
 
-    select
-        snapshot_id,
-        adv_no,
-        -- An ad without a user number is nobody else's.
-        coalesce(user_no, adv_no) as advertiser,
-        side,
-        price,
-        {{ better_first('side', 'price') }} as price_order,
-        greatest(coalesce(tradable_quantity, 0), 0) as quantity,
-        price * greatest(coalesce(tradable_quantity, 0), 0) as listed_value,
-        max_order_amount,
-        offer_class = 'profession' as is_merchant,
-        is_promoted,
-        is_eligible
-    from {{ ref('fact_offer_snapshots') }}
+    select * from {{ book_offers() }}
     {% if is_incremental() %}
-        where
-            {{ is_among(
-                'snapshot_id',
-                'select snapshots.snapshot_id from snapshots where snapshots.is_trusted',
-            ) }}
+        where {{ since_horizon('snapshot_at') }}
     {% endif %}
 
 ),
@@ -71,13 +52,6 @@ ranked as (
 
     select
         *,
-        row_number() over (partition by snapshot_id order by price_order, adv_no) as nth_best,
-        count(*) over (partition by snapshot_id) as n_offers,
-        sum(quantity) over (partition by snapshot_id) as book_quantity,
-        sum(quantity) over (
-            partition by snapshot_id
-            order by price_order
-        ) as quantity_up_to_price,
         sum(quantity) over (partition by snapshot_id, advertiser) as advertiser_quantity,
         row_number() over (partition by snapshot_id, advertiser order by adv_no) = 1
             as is_first_of_advertiser
