@@ -168,7 +168,9 @@ def spoilt(fault: Fault, honest: Response) -> Response:
         return Response(200, b"<!doctype html><title>Just a moment...</title>", "text/html")
     if fault.kind == "empty":
         # Seen both ways: as if the book were empty, and with the book's true total.
-        total = 0 if fault.variant < 0.5 else json.loads(honest.body).get("total", 0)
+        whole = json.loads(honest.body)
+        is_counted = isinstance(whole, dict) and fault.variant >= 0.5
+        total = whole.get("total", 0) if is_counted else 0
         return Response(200, envelope([], total=total))
     if fault.kind == "shape":
         return Response(200, _misshapen(fault.variant, honest))
@@ -179,6 +181,8 @@ def spoilt(fault: Fault, honest: Response) -> Response:
 
 def _misshapen(variant: float, honest: Response) -> bytes:
     whole = json.loads(honest.body)
+    if not isinstance(whole, dict):
+        return to_json({"items": whole})
     data = whole.get("data")
     if variant < 0.25:
         whole["data"] = {"items": data}

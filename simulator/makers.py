@@ -52,6 +52,10 @@ class Levels:
         self._walks[name] = (level, since)
         return level
 
+    def drift(self, name: str) -> float:
+        """How far a fiat or an asset has wandered, as a logarithm; looking moves nothing."""
+        return self._walks.get(name, (0.0, 0.0))[0]
+
     def middle(self, book: Book, minute: float) -> float:
         """The middle of the competitive zone of the book's pair, in fiat."""
         drift = self._walk(book.fiat.code, _FIAT_DRIFT, minute)

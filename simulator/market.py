@@ -68,6 +68,7 @@ class Market:
         self._fiats = _chosen(fiats, tuple(FIATS), "fiat")
         self._assets = _chosen(assets, tuple(ASSET_SCALES), "asset")
         self._start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        self.seed = seed
         self._minutes = 0.0
         self._lock = RLock()
         self._answers = 0
@@ -77,6 +78,7 @@ class Market:
         self._books = self._list_books(seed, offers)
         rng = seeded(seed, "market")
         makers = Makers(rng, self._shape, self._books)
+        self._levels = makers.levels
         books = self._books.values()
         self._sides = (
             Side(True, [book for book in books if book.maker_sells]),
@@ -152,6 +154,11 @@ class Market:
     def pairs(self) -> list[tuple[str, str]]:
         """Fiat and asset of every listed pair, empty ones too."""
         return list(dict.fromkeys((fiat, asset) for fiat, asset, _ in self._books))
+
+    def drift(self, name: str) -> float:
+        """How far a fiat or an asset has wandered from its fair price, as a logarithm."""
+        with self._lock:
+            return self._levels.drift(name)
 
     def advance(self, minutes: float = 0.0) -> None:
         """Let time pass, with all that happens in it.

@@ -36,6 +36,14 @@ ASSET_USD: dict[str, float] = {
     "PEPE": 0.0000052, "TRUMP": 7.1,
 }  # fmt: skip
 
+# By how much a dollar costs more on the market than at the official rate, where a state rations it:
+# a fraction of the official rate. Elsewhere the two agree.
+PARALLEL_PREMIUM: dict[str, float] = {
+    "AOA": 0.06, "ARS": 0.04, "BDT": 0.005, "BIF": 0.15, "BOB": 0.82, "DZD": 0.80, "EGP": 0.01,
+    "IQD": 0.08, "LYD": 0.39, "MWK": 0.30, "SDG": 4.70, "SYP": 0.02, "TMT": 4.50, "TND": 0.02,
+    "VES": 0.48, "YER": 0.05, "ZWG": 0.12,
+}  # fmt: skip
+
 
 def fair_price(fiat: str, asset: str) -> float:
     """Fiat for one unit of the asset, before any premium of the P2P market."""

@@ -46,6 +46,8 @@ def _frames(items: list[Recorded]) -> list[Frame]:
 class Replay:
     """Recorded books as a source; each steps through its own frames and stays on the last."""
 
+    seed = 0
+
     def __init__(self, paths: Iterable[Path | str]) -> None:
         """Reads the recordings.
 
@@ -100,6 +102,10 @@ class Replay:
         with self._lock:
             book = (fiat, asset, side)
             return list(self._frame(book).items) if book in self._books else []
+
+    def drift(self, name: str) -> float:
+        """None: a recording does not say what is fair."""
+        return 0.0
 
     def advance(self, minutes: float = 0.0) -> None:
         """Every book goes to its next frame, however many minutes that is; the last one stays."""

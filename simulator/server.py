@@ -12,6 +12,7 @@ from threading import Event, Lock, Thread
 from types import FrameType
 from typing import Any
 
+from simulator import outside
 from simulator.answers import (
     ENDPOINTS,
     Illegal,
@@ -24,7 +25,7 @@ from simulator.answers import (
     to_json,
     what_is_asked,
 )
-from simulator.faults import Fault, Faults
+from simulator.faults import Asked, Fault, Faults
 from simulator.source import Source
 from simulator.wire import Server
 
@@ -34,10 +35,10 @@ class Exchange:
 
     Attributes:
         requests: how many requests came, by endpoint: search, twin, fiat-list, portal-config,
-            filter-conditions, unknown (a wrong path).
-        times: `time.monotonic()` of each of them, in order of arrival.
+            filter-conditions, unknown (a wrong path); and of the two other hosts: rates, spot.
+        times: `time.monotonic()` of each of the exchange's, in order of arrival.
         faults: what goes wrong; may be replaced or set to None at any time.
-        in_flight_peak: the most requests that were under way at once.
+        in_flight_peak: the most requests to the exchange that were under way at once.
     """
 
     def __init__(
@@ -141,6 +142,17 @@ class Exchange:
             honest = answer(endpoint, request, self.source)
         except Illegal:
             return illegal(), None
+        return (spoilt(fault, honest) if fault else honest), fault
+
+    def respond_outside(self, path: str, query: str) -> tuple[Response | None, Fault | None]:
+        """The same for a request to one of the hosts beside the exchange."""
+        endpoint = outside.OUTSIDE[path]
+        with self._lock:
+            self.requests[endpoint] += 1
+        fault = self.faults.draw(Asked(endpoint)) if self.faults else None
+        if fault and fault.kind in ("timeout", "reset"):
+            return None, fault
+        honest = outside.answer(endpoint, query, self.source)
         return (spoilt(fault, honest) if fault else honest), fault
 
     def stall(self, seconds: float) -> None:

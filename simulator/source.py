@@ -49,7 +49,13 @@ class Change:
 
 
 class Source(Protocol):
-    """A market that can be read page by page and moved on."""
+    """A market that can be read page by page and moved on.
+
+    Attributes:
+        seed: what all its chance derives from.
+    """
+
+    seed: int
 
     @property
     def now(self) -> datetime:
@@ -74,6 +80,9 @@ class Source(Protocol):
 
     def page(self, query: Query) -> Answer:
         """The page asked for; no items past the end or where the pair is not listed."""
+
+    def drift(self, name: str) -> float:
+        """How far a fiat or an asset has wandered from its fair price, as a logarithm."""
 
     def advance(self, minutes: float = 0.0) -> None:
         """Move the source's clock."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.answers import ENDPOINTS, Response, illegal, not_found
 from simulator.faults import Fault
+from simulator.outside import OUTSIDE
 
 if TYPE_CHECKING:
     from simulator.server import Exchange
@@ -72,19 +73,25 @@ class Handler(BaseHTTPRequestHandler):
         with exchange.counted(ENDPOINTS.get(path, "unknown")):
             # The one header that the exchange requires.
             response, fault = exchange.respond(path, body) if is_json else (illegal(), None)
-            if response is None:
-                self._hang_up(fault)
-            else:
-                self._send(response, is_cut=fault is not None and fault.kind == "cut")
+            self._reply(response, fault)
 
     def do_GET(self) -> None:
-        """What the simulator tells of itself; the API knows POST only."""
+        """The hosts beside the exchange, and what the simulator tells of itself."""
         path, _, query = self.path.partition("?")
         if path.startswith("/simulator/"):
             self._send(self.server.exchange.tell(path, query))
             return
+        if path in OUTSIDE:
+            self._reply(*self.server.exchange.respond_outside(path, query))
+            return
         with self.server.exchange.counted("unknown"):
             self._send(not_found(path))
+
+    def _reply(self, response: Response | None, fault: Fault | None) -> None:
+        if response is None:
+            self._hang_up(fault)
+        else:
+            self._send(response, is_cut=fault is not None and fault.kind == "cut")
 
     def _send(self, response: Response, is_cut: bool = False) -> None:
         body = response.body
