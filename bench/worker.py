@@ -133,6 +133,8 @@ def main() -> None:
         home=told["home"],
         database_url=told["database_url"],
         api_url=told["api_url"],
+        rates_url=told["api_url"],
+        spot_url=told["api_url"],
         requests_per_second=REQUESTS_PER_SECOND,
         fiats=(),
         assets=(),

@@ -27,6 +27,9 @@ TRY_QUERY = (
     "select trading_pair, side, reference_price, n_offers from market_quotes"
     " order by n_offers desc limit 5"
 )
+rates = typer.Typer(no_args_is_help=True)
+app.add_typer(rates, name="rates", help="Official rates of one's own.")
+
 SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 Codes = Annotated[str, typer.Option(help="Comma list; empty: as the settings say.")]
@@ -232,6 +235,30 @@ def status() -> int:
     return SUCCESS
 
 
+@rates.command("import")
+def import_rates(
+    file: Annotated[
+        Path, typer.Argument(help="CSV: date,fiat_code,rate_kind,rate[,bid,ask,source]")
+    ],
+) -> int:
+    """Load one's own official rates from a CSV; the same file twice is as once."""
+    settings = load_settings()
+    _start(settings)
+    from flows import ops
+    from load.own_rates import import_rates as load_file
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        run_id = f"rates-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        imported = load_file(settings, warehouse, file, run_id)
+        with ops.connected(warehouse) as connection:
+            ops.admit(connection, imported.load_ids)
+    print(f"{imported.rows:,} rates read, {imported.news:,} of them new.")
+    if imported.news:
+        print("The next `p2p run` takes them into the marts.")
+    return SUCCESS
+
+
 @app.command()
 def exchange(
     port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 0,
@@ -243,11 +270,15 @@ def exchange(
     fiats: Codes = "",
     assets: Codes = "",
 ) -> int:
-    """Serve the simulated exchange until it is stopped."""
+    """Serve the simulated exchange, official rates and spot prices until it is stopped."""
     from simulator.faults import Faults
     from simulator.market import Market
     from simulator.replay import Replay
     from simulator.server import serve
+
+    def addresses(url: str) -> str:
+        names = ("P2P_API_URL", "P2P_RATES_URL", "P2P_SPOT_URL")
+        return "\n".join(f"{name}={url}" for name in names)
 
     try:
         source = (
@@ -256,7 +287,7 @@ def exchange(
             else Market(seed, _codes(fiats), _codes(assets), datetime.now(UTC))
         )
         injected = Faults.parse(faults, seed) if faults else None
-        serve(source, injected, port, lambda ready: print(f"P2P_API_URL={ready.url}", flush=True))
+        serve(source, injected, port, lambda ready: print(addresses(ready.url), flush=True))
     except (ValueError, OSError) as error:
         raise UserError(f"The simulated exchange cannot start: {error}") from error
     return SUCCESS

@@ -48,7 +48,9 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
     outcomes: list[CycleOutcome] = []
     stop = threading.Event()  # one for all cycles: who interrupts one means the demo
     with Exchange(market) as exchange:
-        settings = settings.model_copy(update={"api_url": exchange.url})
+        settings = settings.model_copy(
+            update=dict.fromkeys(("api_url", "rates_url", "spot_url"), exchange.url)
+        )
         for number in range(1, CYCLES + 1):
             if number > 1:
                 exchange.advance(MINUTES_BETWEEN)

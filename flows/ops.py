@@ -162,6 +162,21 @@ def pending_loads(connection: psycopg.Connection[Any]) -> list[str]:
     return sorted(finished - refused - admitted)
 
 
+def admit(connection: psycopg.Connection[Any], load_ids: Iterable[str]) -> None:
+    """Let the transform read loads that were checked as they landed.
+
+    A later landing that is refused would else take them with it. Before the first transform there
+    is nothing to admit them to, and they are checked with the first landing.
+    """
+    if not _exists(connection, "ops.admitted_loads"):
+        return
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.admitted_loads (load_id) values (%s) on conflict (load_id) do nothing",
+            [(load_id,) for load_id in load_ids],
+        )
+
+
 def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
     return connection.execute("select to_regclass(%s)", [relation]).fetchone() != (None,)
 

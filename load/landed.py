@@ -14,6 +14,7 @@ import psycopg
 import pyarrow as pa  # type: ignore[import-untyped]
 from psycopg import sql
 
+from load.official_rates import Landed
 from load.state import Book, BookState, State, to_microseconds
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,9 @@ _INDEXES: dict[str, LiteralString] = {
     "snapshots_load_id": "snapshots (_dlt_load_id)",
     "snapshots_snapshot_id": "snapshots (snapshot_id)",
     "snapshots_book": "snapshots (fiat_code, asset_code, side, started_at)",
+    "official_rates_load_id": "official_rates (_dlt_load_id)",
+    "spot_prices_load_id": "spot_prices (_dlt_load_id)",
+    "spot_prices_read_at": "spot_prices (read_at)",
 }
 
 _COUNTS: LiteralString = """
@@ -91,7 +95,7 @@ def follow(state: State, connection: psycopg.Connection, books: Iterable[Book]) 
             known.landed = False
         return len(state.books)
     wanted = sorted({*books, *state.books})
-    counts = _counting_loads(connection)
+    counts = counting_loads(connection)
     latest = (
         {
             Book(*row[:3]): row[3:]
@@ -142,7 +146,7 @@ def follow_catalogue(state: State, connection: psycopg.Connection, since: dateti
     catalogue = state.catalogue
     read: set[tuple[str, str | None]] = set()
     if exist(connection, "_dlt_loads"):
-        counts = _counting_loads(connection)
+        counts = counting_loads(connection)
         read = set(
             connection.execute(
                 counts
@@ -177,6 +181,43 @@ def follow_catalogue(state: State, connection: psycopg.Connection, since: dateti
     for fiat in catalogue.methods:
         if ("payment_methods", fiat) not in read:
             catalogue.methods[fiat] = 0
+
+
+def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
+    """What counts of the official rates of a source; None where none do, or their rows are gone."""
+    if not exist(connection, "_dlt_loads", "price_readings", "official_rates"):
+        return None
+    row = connection.execute(
+        counting_loads(connection)
+        + sql.SQL(
+            """
+            select latest.published_at, latest.next_at, asked.at
+            from (
+                select max(read_at) as at
+                from staging.price_readings
+                where
+                    kind = 'official_rates' and source = %(source)s and is_complete
+                    and _dlt_load_id in (select load_id from counting_loads)
+            ) as asked
+            cross join lateral (
+                select reading.published_at, reading.next_at
+                from staging.price_readings as reading
+                where
+                    reading.kind = 'official_rates' and reading.source = %(source)s
+                    and reading.items > 0
+                    and reading._dlt_load_id in (select load_id from counting_loads)
+                    and exists (
+                        select 1 from staging.official_rates as rate
+                        where rate._dlt_load_id = reading._dlt_load_id
+                    )
+                order by reading.published_at desc
+                limit 1
+            ) as latest
+            """
+        ),
+        {"source": source},
+    ).fetchone()
+    return Landed(*row) if row else None
 
 
 def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema]) -> None:
@@ -233,7 +274,8 @@ def tidy(connection: psycopg.Connection) -> None:
     )
 
 
-def _counting_loads(connection: psycopg.Connection) -> sql.Composed:
+def counting_loads(connection: psycopg.Connection) -> sql.Composed:
+    """The head of a query that can then ask `counting_loads` for the load ids that count."""
     quarantine = _QUARANTINE if _is_there(connection, "ops", "quarantined_loads") else ""
     return sql.SQL(_COUNTS).format(quarantine=sql.SQL(quarantine))
 

@@ -1,8 +1,10 @@
 """The dlt pipeline: put a batch into the warehouse as one load, and mend what a crash left."""
 
+import ctypes
 import logging
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from warehouse.postgres import Warehouse
 log = logging.getLogger(__name__)
 
 _WORKERS = 4
+_M_ARENA_MAX = -8  # of malloc.h
 _PACKAGES_KEPT = 3
 
 
@@ -186,6 +189,12 @@ class Landing:
                 "DATABASE_URL: the warehouse stopped answering in the middle of a load; "
                 "the next run goes on from there."
             ) from error
+
+
+def share_arenas() -> None:
+    """Have glibc serve all threads from two arenas: one for each of them keeps some 60 MB more."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _why(failure: PipelineStepFailed) -> str:

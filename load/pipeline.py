@@ -1,13 +1,12 @@
 """One cycle of the loader: recover, plan, read in batches, land each, report."""
 
-import ctypes
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,8 +16,9 @@ from load import catalogue, plan
 from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
-from load.landing import Landing, Refused
+from load.landing import Landing, Refused, share_arenas
 from load.pacing import Pacer, Stopped, pacer_of
+from load.prices import ask_beside
 from load.reading import Reading, read_book, remember
 from load.report import CycleReport, Progress
 from load.source import Batch
@@ -38,7 +38,6 @@ BATCH_PAGES, BATCH_BYTES = 250, 32_000_000
 SHORTEST_CYCLE_SECONDS = 300.0
 MOST_NEW_FIELDS = 1_000
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
-_M_ARENA_MAX = -8  # of malloc.h
 NOT_LANDABLE = "refused_by_warehouse"
 
 
@@ -66,7 +65,7 @@ def run_cycle(
         ExchangeOutOfReach: nothing at all could be read.
         UserError: another loader runs, the warehouse or Redis is silent, or a limit names nothing.
     """
-    _share_arenas()
+    share_arenas()
     try:
         require_write_access(warehouse, ("staging",))
         with single_writer(warehouse, "load"):
@@ -126,6 +125,8 @@ class _Cycle:
             with self._step("catalogue"):
                 self._read_catalogue(workers)
             books = self._plan()
+            assets = {book.asset for book in books}
+            self.beside = ask_beside(self.settings, self.warehouse, assets, self.report.started_at)
             with self._step("read"):
                 self._read_books(workers, books)
         except Unreachable as failure:
@@ -266,7 +267,8 @@ class _Cycle:
                 batch = Batch(self.run_id)
         self.report.stopped |= self.stop.is_set() and self.report.books_cut_short > 0
         self._close_cycle(False)
-        if batch.readings or batch.catalogue:
+        batch.prices = self.beside.collect(self.stop.is_set())
+        if batch.readings or batch.catalogue or batch.prices:
             self._land(batch)
 
     def _is_over(self) -> bool:
@@ -353,7 +355,7 @@ class _Cycle:
         report, counts = self.report, self.pacer.counts
         if report.load_ids:
             self.landing.tidy()
-        report.finished_at = self.clock()
+        report.finished_at, report.beside = self.clock(), self.beside.outcomes
         before = self.counted
         report.attempts = counts.attempts - before.attempts
         report.retries = counts.retries - before.retries
@@ -386,12 +388,6 @@ class _Cycle:
                 message,
             )
         )
-
-
-def _share_arenas() -> None:
-    """Have glibc serve all threads from two arenas: one for each of them keeps some 60 MB more."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _is_full(batch: Batch) -> bool:

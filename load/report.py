@@ -46,6 +46,8 @@ class CycleReport:
     new_fields: list[str] = field(default_factory=list)
     catalogue_readings: int = 0
     catalogue_incomplete: int = 0
+    beside: dict[str, str] = field(default_factory=dict)
+    """What came of `official_rates` and `spot_prices`: see `load.beside.Beside.outcomes`."""
     attempts: int = 0
     retries: int = 0
     throttled: int = 0

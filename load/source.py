@@ -13,6 +13,7 @@ import dlt
 import pyarrow as pa  # type: ignore[import-untyped]
 from dlt.extract import DltResource
 
+from load.beside import PriceReading
 from load.catalogue import CatalogueReading
 from load.reading import Reading
 
@@ -94,6 +95,42 @@ TABLES: Mapping[str, pa.Schema] = {
             "path": _TEXT,
             "json_type": _TEXT,
         },
+        "price_readings": {
+            "reading_id": _TEXT,
+            "run_id": _TEXT,
+            "kind": _TEXT,
+            "source": _TEXT,
+            "read_at": _TIME,
+            "published_at": _TIME,
+            "next_at": _TIME,
+            "items": _COUNT,
+            "left_out": _COUNT,
+            "is_complete": _BOOL,
+            "is_unchanged": _BOOL,
+            "incomplete_reason": _TEXT,
+        },
+        "official_rates": {
+            "reading_id": _TEXT,
+            "read_at": _TIME,
+            "rate_kind": _TEXT,
+            "source": _TEXT,
+            "published_at": _TIME,
+            "fiat_code": _TEXT,
+            "rate": _TEXT,
+            "bid": _TEXT,
+            "ask": _TEXT,
+        },
+        "spot_prices": {
+            "reading_id": _TEXT,
+            "read_at": _TIME,
+            "symbol": _TEXT,
+            "base_asset": _TEXT,
+            "quote_asset": _TEXT,
+            "bid": _TEXT,
+            "bid_quantity": _TEXT,
+            "ask": _TEXT,
+            "ask_quantity": _TEXT,
+        },
     }.items()
 }
 
@@ -105,6 +142,7 @@ class Batch:
     run_id: str
     readings: list[Reading] = field(default_factory=list)
     catalogue: list[CatalogueReading] = field(default_factory=list)
+    prices: list[PriceReading] = field(default_factory=list)
     new_fields: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -119,7 +157,7 @@ class Batch:
 
     def halves(self) -> list["Batch"]:
         """Two batches of half its entries each; none when there is only one entry."""
-        entries: list[Reading | CatalogueReading] = [*self.readings, *self.catalogue]
+        entries = self._entries
         if len(entries) < 2:
             return []
         middle = len(entries) // 2
@@ -128,18 +166,22 @@ class Batch:
                 self.run_id,
                 [entry for entry in half if isinstance(entry, Reading)],
                 [entry for entry in half if isinstance(entry, CatalogueReading)],
+                [entry for entry in half if isinstance(entry, PriceReading)],
             )
             for half in (entries[:middle], entries[middle:])
         ]
 
     def refuse(self, reason: str) -> bool:
         """Empty its entries and give them `reason`; False if that was done before."""
-        entries: list[Reading | CatalogueReading] = [*self.readings, *self.catalogue]
-        if all(entry.reason == reason for entry in entries):
+        if all(entry.reason == reason for entry in self._entries):
             return False
-        for entry in entries:
+        for entry in self._entries:
             entry.refuse(reason)
         return True
+
+    @property
+    def _entries(self) -> list[Reading | CatalogueReading | PriceReading]:
+        return [*self.readings, *self.catalogue, *self.prices]
 
 
 @dlt.source(name=SOURCE)
@@ -153,6 +195,9 @@ def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
         "trading_pairs": _entries(batch, "trading_pairs"),
         "payment_methods": _entries(batch, "payment_methods"),
         "new_fields": batch.new_fields,
+        "price_readings": _price_readings(batch),
+        "official_rates": _prices(batch, "official_rates"),
+        "spot_prices": _prices(batch, "spot_prices"),
     }
     resources = [_resource(name, table_rows) for name, table_rows in rows.items()]
     return [*resources, _memory(state)]
@@ -253,6 +298,35 @@ def _entries(batch: Batch, kind: str) -> list[dict[str, Any]]:
     return [
         {"reading_id": reading.reading_id, "read_at": reading.read_at, **row}
         for reading in batch.catalogue
+        if reading.kind == kind
+        for row in reading.rows
+    ]
+
+
+def _price_readings(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "reading_id": reading.reading_id,
+            "run_id": batch.run_id,
+            "kind": reading.kind,
+            "source": reading.source,
+            "read_at": reading.read_at,
+            "published_at": reading.published_at,
+            "next_at": reading.next_at,
+            "items": len(reading.rows),
+            "left_out": len(reading.left_out),
+            "is_complete": reading.reason is None,
+            "is_unchanged": reading.is_unchanged,
+            "incomplete_reason": reading.reason,
+        }
+        for reading in batch.prices
+    ]
+
+
+def _prices(batch: Batch, kind: str) -> list[dict[str, Any]]:
+    return [
+        {"reading_id": reading.reading_id, "read_at": reading.read_at, **row}
+        for reading in batch.prices
         if reading.kind == kind
         for row in reading.rows
     ]

@@ -54,11 +54,29 @@ create table if not exists staging.new_fields (
     run_id varchar, snapshot_id varchar, seen_at timestamptz, path varchar, json_type varchar,
     _dlt_load_id varchar
 );
+create table if not exists staging.price_readings (
+    reading_id varchar, run_id varchar, kind varchar, source varchar, read_at timestamptz,
+    published_at timestamptz, next_at timestamptz, items bigint, left_out bigint,
+    is_complete boolean, is_unchanged boolean, incomplete_reason varchar, _dlt_load_id varchar
+);
+create table if not exists staging.official_rates (
+    reading_id varchar, read_at timestamptz, rate_kind varchar, source varchar,
+    published_at timestamptz, fiat_code varchar, rate varchar, bid varchar, ask varchar,
+    _dlt_load_id varchar
+);
+create table if not exists staging.spot_prices (
+    reading_id varchar, read_at timestamptz, symbol varchar, base_asset varchar,
+    quote_asset varchar, bid varchar, bid_quantity varchar, ask varchar, ask_quantity varchar,
+    _dlt_load_id varchar
+);
 create index if not exists pages_snapshot on staging.pages (snapshot_id);
 create index if not exists pages_load on staging.pages (_dlt_load_id);
 create index if not exists snapshots_load on staging.snapshots (_dlt_load_id);
 create index if not exists snapshots_started on staging.snapshots (started_at);
 create index if not exists snapshots_snapshot on staging.snapshots (snapshot_id);
+create index if not exists official_rates_load on staging.official_rates (_dlt_load_id);
+create index if not exists spot_prices_load on staging.spot_prices (_dlt_load_id);
+create index if not exists spot_prices_read on staging.spot_prices (read_at);
 """
 
 Book = tuple[str, str, str]

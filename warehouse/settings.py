@@ -22,6 +22,8 @@ _RULES = {
     "binance_api_key": ("BINANCE_API_KEY", "a line of printable text without spaces"),
     "extraction_interval": ("EXTRACTION_INTERVAL", "a number of minutes above 0, such as 20"),
     "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com"),
+    "rates_url": ("P2P_RATES_URL", "an address such as https://open.er-api.com, or off"),
+    "spot_url": ("P2P_SPOT_URL", "an address such as https://data-api.binance.vision, or off"),
     "fiats": ("P2P_FIATS", "codes of letters and digits with commas between, such as VES,ARS"),
     "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
     "hot": ("P2P_HOT", "pairs of fiat and asset with commas between, such as VES/USDT,ARS/USDT"),
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
         default=20, gt=0, allow_inf_nan=False, validation_alias="EXTRACTION_INTERVAL"
     )
     api_url: str = "https://p2p.binance.com"
+    rates_url: str | None = "https://open.er-api.com"
+    spot_url: str | None = "https://data-api.binance.vision"
     fiats: Annotated[tuple[str, ...], NoDecode] = ()
     assets: Annotated[tuple[str, ...], NoDecode] = ()
     hot: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()
@@ -98,10 +102,18 @@ class Settings(BaseSettings):
                 raise ValueError
         return value
 
-    @field_validator("api_url")
+    @field_validator("rates_url", "spot_url", mode="before")
     @classmethod
-    def _is_a_base(cls, value: str) -> str:
+    def _may_be_off(cls, value: object) -> object:
+        """Take `off` for a host that is not to be asked at all."""
+        return None if isinstance(value, str) and value.strip().lower() == "off" else value
+
+    @field_validator("api_url", "rates_url", "spot_url")
+    @classmethod
+    def _is_a_base(cls, value: str | None) -> str | None:
         """Keep the address without a slash at its end, as endpoints bring their own."""
+        if value is None:
+            return None
         parts = urlsplit(value)
         is_whole = parts.hostname and parts.port != 0  # asking for the port checks it
         if parts.scheme not in ("http", "https") or not is_whole or parts.query:

@@ -170,6 +170,8 @@ def house(
             home=home,
             database_url=warehouse.url,
             api_url=exchange.url,
+            rates_url=exchange.url,
+            spot_url=exchange.url,
             requests_per_second=1_000,
             fiats=(),
             assets=(),
@@ -212,6 +214,8 @@ def settings_of(house: House, **changes: str) -> dict[str, str]:
         "DATABASE_URL": house.settings.database_url.get_secret_value(),
         "P2P_HOME": str(house.settings.home),
         "P2P_API_URL": house.exchange.url,
+        "P2P_RATES_URL": house.exchange.url,
+        "P2P_SPOT_URL": house.exchange.url,
         "P2P_REQUESTS_PER_SECOND": "1000",
         **changes,
     }

@@ -19,7 +19,7 @@ from simulator.answers import FIAT_LIST
 from simulator.replay import Replay
 from simulator.server import Exchange
 from tests.conftest import PROJECT
-from tests.flows.conftest import PATIENCE, command
+from tests.flows.conftest import PATIENCE, command, only_line
 from tests.flows.recordings import BUY, DOUBLED, recorded_frames, write_recordings
 from tests.flows.test_refusals import KEY, PASSWORD, files_with_secrets
 from warehouse.embedded import erase
@@ -74,6 +74,8 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
             **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
             "P2P_HOME": str(home),
             "P2P_API_URL": exchange.url,
+            "P2P_RATES_URL": exchange.url,
+            "P2P_SPOT_URL": exchange.url,
             "P2P_REQUESTS_PER_SECOND": "1000",
             "BINANCE_API_KEY": KEY,
             # Where `dbt` alone would write into the project.
@@ -200,8 +202,28 @@ def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) 
     assert "PASS freshness of binance_p2p.snapshots" in judged.stdout
 
 
+def test_ones_own_rates_are_imported_once_and_taken_in_by_the_next_transform(
+    commanded: Commanded, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("date,fiat_code,rate_kind,rate\n2026-01-02,VES,own,1O\n")
+    refused = commanded.p2p("rates", "import", str(file))
+    assert refused.returncode == 2
+    assert "own.csv line 2: rate '1O' is no number" in only_line(refused)
+    file.write_text("date,fiat_code,rate_kind,rate\n2026-01-02,VES,own,10\n")
+    told = [commanded.p2p("rates", "import", str(file)).stdout for _ in range(2)]
+    assert told[0].startswith("1 rates read, 1 of them new.")
+    assert told[1] == "1 rates read, 0 of them new.\n"
+    with commanded.warehouse.connect() as connection:
+        admitted = connection.execute(
+            "select count(*) from staging.stg_rates__official_rates where rate_kind = 'own'"
+        ).fetchone()
+    assert admitted == (1,)
+
+
 @pytest.mark.parametrize(
-    "arguments", [["run", "--what"], ["what"], ["sql"], ["exchange", "--faults", "nope=1"], []]
+    "arguments",
+    [["run", "--what"], ["what"], ["sql"], ["rates"], ["exchange", "--faults", "nope=1"], []],
 )
 def test_wrong_use_is_status_2(commanded: Commanded, arguments: list[str]) -> None:
     done = commanded.p2p(*arguments)
@@ -223,6 +245,8 @@ def test_the_exchange_serves_until_it_is_asked_to_stop(commanded: Commanded) -> 
         assert process.stdout is not None
         variable, _, url = process.stdout.readline().strip().partition("=")
         assert variable == "P2P_API_URL"
+        others = [process.stdout.readline().strip() for _ in range(2)]
+        assert others == [f"P2P_RATES_URL={url}", f"P2P_SPOT_URL={url}"]
         request = urllib.request.Request(  # noqa: S310
             url + FIAT_LIST, b"{}", {"Content-Type": "application/json"}
         )

@@ -87,6 +87,9 @@ class Stub:
         self.requests: list[tuple[str, Json]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
+        self.outside: dict[str, Reply | Callable[[str], Reply]] = {}
+        """What the hosts beside the exchange answer, by path."""
+        self.asked_outside: list[str] = []
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -164,7 +167,14 @@ def stub() -> Iterator[Stub]:
 
         def do_POST(self) -> None:
             body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            reply = told.answer(self.path, body, dict(self.headers))
+            self._send(told.answer(self.path, body, dict(self.headers)))
+
+        def do_GET(self) -> None:
+            told.asked_outside.append(self.path)
+            reply = told.outside.get(self.path.partition("?")[0], (404, b"{}"))
+            self._send(reply(self.path) if callable(reply) else reply)
+
+        def _send(self, reply: Reply) -> None:
             status, content, *more = reply if isinstance(reply, tuple) else (200, reply)
             self.send_response(status)
             headers = {"Content-Length": str(len(content)), **(more[0] if more else {})}
@@ -277,6 +287,11 @@ def loader(
     stub: Stub, warehouse: Warehouse, clock: Clock, time: FakeTime, tmp_path: Path
 ) -> Loader:
     settings = load_settings(
-        database_url=None, home=tmp_path, api_url=stub.url, requests_per_second=1_000
+        database_url=None,
+        home=tmp_path,
+        api_url=stub.url,
+        rates_url=None,
+        spot_url=None,
+        requests_per_second=1_000,
     )
     return Loader(settings, warehouse, clock, time)

@@ -99,6 +99,8 @@ def main() -> None:
             database_url=None,
             home=Path(told["home"]),
             api_url=told["api_url"],
+            rates_url=None,
+            spot_url=None,
             requests_per_second=1_000,
         ),
         Warehouse(**told["warehouse"]),

@@ -38,6 +38,13 @@ def test_hot_pairs_are_trimmed_upper_cased_and_counted_once(
     assert load_settings(_env_file=None, hot=settings.hot).hot == settings.hot
 
 
+def test_a_host_beside_the_exchange_may_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2P_RATES_URL", " Off ")
+    monkeypatch.setenv("P2P_SPOT_URL", "https://mirror.example/")
+    settings = load_settings(_env_file=None)
+    assert (settings.rates_url, settings.spot_url) == (None, "https://mirror.example")
+
+
 def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("EXTRACTION_INTERVAL", "")
@@ -81,6 +88,8 @@ def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("P2P_API_URL", "https://"),
         ("P2P_API_URL", "http://[::1"),
         ("P2P_API_URL", "http://host:port"),
+        ("P2P_RATES_URL", "open.er-api.com"),
+        ("P2P_SPOT_URL", "none"),
         ("P2P_LOG_FORMAT", "xml"),
         ("BINANCE_API_KEY", "two words"),
         ("DATABASE_URL", "mysql://me:hidden@host/database"),

@@ -1,0 +1,42 @@
+"""What a cycle asks of the hosts beside the exchange, and of which of them."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from load import official_rates, spot_prices
+from load.beside import Beside, PriceReading
+from load.landed import landed_rates
+from warehouse.postgres import Warehouse
+from warehouse.settings import Settings
+
+
+def ask_beside(
+    settings: Settings, warehouse: Warehouse, assets: Collection[str], now: datetime
+) -> Beside:
+    """Begin to ask: for rates if those that landed are no longer current, and for spot prices.
+
+    `assets` are those of the books that this cycle reads; a cycle without any asks for nothing.
+    """
+    beside = Beside()
+    if not assets:
+        return beside
+    if settings.rates_url is None:
+        beside.outcomes[official_rates.KIND] = "off"
+    else:
+        with warehouse.connect(autocommit=True) as connection:
+            landed = landed_rates(connection, official_rates.SOURCE)
+        if landed is None or landed.is_due(now):
+            beside.ask(
+                PriceReading(official_rates.KIND, official_rates.SOURCE, now),
+                official_rates.job(settings.rates_url, landed),
+            )
+        else:
+            beside.outcomes[official_rates.KIND] = "current"
+    if settings.spot_url is None:
+        beside.outcomes[spot_prices.KIND] = "off"
+    else:
+        beside.ask(
+            PriceReading(spot_prices.KIND, spot_prices.SOURCE, now),
+            spot_prices.job(settings.spot_url, assets),
+        )
+    return beside
