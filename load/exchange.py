@@ -2,7 +2,7 @@
 
 An answer leaves this room cleaned (see `load.text`), parsed once and of the expected outer shape;
 or as `CallFailed` with one of the reasons: `http_429`, `http_503` …, `timeout`, `connection`,
-`cut`, `too_large`, `not_json`, `too_deep`, `wrong_shape`, `code_000002` … .
+`cut`, `too_large`, `not_json`, `too_deep`, `number_out_of_range`, `wrong_shape`, `code_000002` … .
 """
 
 import logging
@@ -17,10 +17,12 @@ from typing import Any
 
 import orjson
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from load.pacing import Pacer
-from load.text import clean, printable
+from load.parsing import Unreadable, parse
+from load.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +34,10 @@ CONDITIONS = "/bapi/c2c/v2/public/c2c/adv/filter-conditions"
 
 ROWS = 20  # the practical maximum; above it the exchange refuses or caps in silence
 TRIES = 5
-LARGEST_ANSWER = 50_000_000
+LARGEST_ANSWER = 5_000_000  # bytes, unpacked: eighty times a page, and parsed some 50 MB
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 5.0, 15.0, 60.0
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
+_LONGEST_WAIT = 7 * 86_400.0
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _HTTP_OK = 200
 _DEAD_AFTER = 3  # tries at an address where nobody has ever answered
@@ -186,11 +189,10 @@ class Exchange:
         raw, status = self._post(path, body)
         received_at = self._clock()
         try:
-            document, landed, cleaned = _parse(raw)
-        except _Refused:
-            if status != _HTTP_OK:
-                raise _Refused(f"http_{status}") from None
-            raise
+            document, landed, cleaned = parse(raw)
+        except Unreadable as failure:
+            reason = failure.reason if status == _HTTP_OK else f"http_{status}"
+            raise _Refused(reason) from None
         code = document.get("code") if isinstance(document, dict) else None
         if code != "000000" and isinstance(code, str | int):
             text = str(code)
@@ -222,19 +224,19 @@ class Exchange:
                 if response.status_code in (403, 418, 429, 451) or response.status_code >= 500:
                     raise _Refused(f"http_{response.status_code}", _retry_after(response.headers))
                 return self._read(response), response.status_code
-        except requests.Timeout as error:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _Refused("timeout") from error
-        except requests.exceptions.ContentDecodingError as error:
+        except urllib3.exceptions.DecodeError as error:
             raise _Refused("not_json") from error
-        except requests.exceptions.ChunkedEncodingError as error:
+        except urllib3.exceptions.HTTPError as error:  # in the body: the headers were understood
             raise _Refused("cut") from error
         except requests.RequestException as error:
-            # A body that stalls is a read time-out inside a ConnectionError.
-            raise _Refused("timeout" if "timed out" in str(error) else "connection") from error
+            raise _Refused("connection") from error
 
     def _read(self, response: requests.Response) -> bytes:
+        """The body, as it comes: one that drips, or unpacks without end, is not waited for."""
         started, parts, size = time.monotonic(), [], 0
-        for part in response.iter_content(_CHUNK):
+        while part := response.raw.read1(_CHUNK, decode_content=True):
             parts.append(part)
             size += len(part)
             if size > LARGEST_ANSWER:
@@ -256,15 +258,6 @@ class Exchange:
             with self._lock:
                 self._all_sessions.append(session)
         return session
-
-
-def _parse(raw: bytes) -> tuple[Any, bytes, int]:
-    """Parse once, after cleaning. orjson refuses NaN, Infinity, 1e400 and nesting beyond 1,024."""
-    landed, cleaned = clean(raw)
-    try:
-        return orjson.loads(landed), landed, cleaned
-    except orjson.JSONDecodeError as error:
-        raise _Refused("too_deep" if "depth" in str(error) else "not_json") from error
 
 
 def _check_items(data: Any) -> bool:
@@ -299,11 +292,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     if not text:
         return None
     if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), 7 * 86_400))
+        return min(float(text[:9]), _LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, min((moment - datetime.now(UTC)).total_seconds(), 7 * 86_400.0))
+    return max(0.0, min(seconds, _LONGEST_WAIT))

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,8 +157,8 @@ class Stub:
         return 404, b'{"error":"no such path"}'
 
 
-@pytest.fixture
-def stub() -> Iterator[Stub]:
+@contextmanager
+def served() -> Iterator[Stub]:
     """A `Stub` behind a real port of this machine."""
     told = Stub()
 
@@ -193,13 +194,25 @@ def stub() -> Iterator[Stub]:
         daemon_threads = True
         request_queue_size = 64
 
+        def handle_error(self, *_: Any) -> None:
+            """Who is told too much hangs up."""
+
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield told
-    server.shutdown()
-    server.server_close()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A `Stub` of the test's own."""
+    with served() as told:
+        yield told
 
 
 @pytest.fixture

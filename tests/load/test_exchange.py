@@ -2,18 +2,40 @@
 
 import gzip
 import threading
+import tracemalloc
+from contextlib import suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from load.exchange import LARGEST_ANSWER, TRIES, CallFailed, Exchange, Unreachable
+from load.exchange import (
+    LARGEST_ANSWER,
+    TRIES,
+    CallFailed,
+    Exchange,
+    Unreachable,
+    _retry_after,
+)
 from load.pacing import Pacer
 from tests.load.conftest import Clock, FakeTime, Json, Reply, Stub, envelope, offer
 
 GO = threading.Event()
+dates = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Mon", "Sun", "", "x"]),
+    st.sampled_from(["01", "31", "0", "-1", "9" * 30]),
+    st.sampled_from(["Jan", "Feb", "Nov", "Xyz"]),
+    st.sampled_from(["2026", "0001", "9999", "99", "9" * 30, "-5"]),
+    *[st.sampled_from(["00", "23", "61", "9" * 30])] * 3,
+    st.sampled_from(["GMT", "+0000", "-2359", "+9999999999", "EST", "", "9" * 30]),
+)
 
 
-def search(exchange: Exchange, page: int = 1) -> object:
+def search(exchange: Exchange, page: int = 1) -> Any:
     return exchange.search("VES", "USDT", "BUY", page, GO).data
 
 
@@ -46,7 +68,7 @@ def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
         (b"", "not_json"),
         (b'{"code":"000000","data":[', "not_json"),
         (b'{"code":"000000","data":[{"adv":{"price":NaN}}]}', "not_json"),
-        (b'{"code":"000000","data":[{"adv":{"price":1e400}}]}', "not_json"),
+        (b'{"code":"000000","data":[{"adv":{"price":1e400}}]}', "number_out_of_range"),
         (b'{"code":"000000","data":[{"adv":{"price":-Infinity}}]}', "not_json"),
         (b'{"code":"000000","data":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "too_deep"),
         (b"[]", "wrong_shape"),
@@ -67,9 +89,43 @@ def test_each_failure_has_its_name(
     assert reason_of(exchange, stub, reply) == reason
 
 
-def test_a_page_above_fifty_megabytes_is_refused_by_name(exchange: Exchange, stub: Stub) -> None:
-    bomb = gzip.compress(b" " * (LARGEST_ANSWER + 1), compresslevel=1)
-    assert reason_of(exchange, stub, (200, bomb, {"Content-Encoding": "gzip"})) == "too_large"
+def test_a_page_beyond_all_measure_is_refused_by_name_and_not_held(
+    exchange: Exchange, stub: Stub
+) -> None:
+    bomb = gzip.compress(b" " * 50_000_000, compresslevel=1)
+    tracemalloc.start()
+    try:
+        reason = reason_of(exchange, stub, (200, bomb, {"Content-Encoding": "gzip"}))
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert reason == "too_large"
+    assert held < 3 * LARGEST_ANSWER
+    stub.override = lambda *_: None
+    assert reason_of(exchange, stub, b"[" + b"1," * 25_000_000 + b"1]") == "too_large"
+    stub.override = lambda *_: None
+    assert len(search(exchange)) == 1
+
+
+def test_a_page_that_drips_is_not_waited_for(pacer: Pacer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("load.exchange.ANSWER_SECONDS", 0.02)
+    hung_up = threading.Event()
+
+    class Dripping(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            with suppress(OSError):
+                while not hung_up.wait(0.005):
+                    self.request.sendall(b" ")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with pytest.raises(CallFailed) as failure:
+            search(Exchange(f"http://127.0.0.1:{server.server_address[1]}", pacer))
+        hung_up.set()
+        server.shutdown()
+    assert failure.value.reason == "timeout"
 
 
 def test_a_silent_exchange_is_a_timeout(
@@ -119,6 +175,12 @@ def test_retry_after_is_waited_for(exchange: Exchange, stub: Stub, time: FakeTim
     start = time.now()
     search(exchange)
     assert time.now() - start >= 77
+
+
+@given(st.one_of(st.text(alphabet="0123456789", max_size=30), st.text(max_size=30), dates))
+def test_whatever_retry_after_says_it_is_seconds_of_a_week_at_most_or_nothing(text: str) -> None:
+    seconds = _retry_after({"Retry-After": text})
+    assert seconds is None or 0 <= seconds <= 7 * 86_400
 
 
 def test_forbidden_twice_with_nothing_ever_read_is_out_of_reach(
