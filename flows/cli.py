@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -40,6 +41,9 @@ def main() -> NoReturn:
     """Run the command; whatever goes wrong ends in one line, and in the log in full."""
     # Without any handler Python shows what is logged, tracebacks too, on standard error.
     logging.getLogger().addHandler(logging.NullHandler())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name in a script that the terminal has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)
     except typer.Exit as exit_:

@@ -56,7 +56,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any
         is_number = any(
             value is not None and not isinstance(value, str | bool) for value in values
         ) and all(value is None or hasattr(value, "__round__") for value in values)
-        shown.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        shown.add_column(cell(column), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(cell(value) for value in row))
     return shown
@@ -74,7 +74,7 @@ class CycleProgress:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
             console=err,
             transient=True,
             disable=not err.is_terminal,

@@ -106,7 +106,9 @@ def configure(
     handlers: list[logging.Handler] = [console]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(folder / "p2p.log", maxBytes=10_000_000, backupCount=5)
+        file = RotatingFileHandler(
+            folder / "p2p.log", maxBytes=10_000_000, backupCount=5, encoding="utf-8"
+        )
         file.setFormatter(
             JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=True)
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import psycopg
+from psycopg.types.string import TextLoader
 
 from flows.log import escape
 from warehouse.errors import UserError
@@ -97,6 +98,8 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
     try:
         with warehouse.connect() as connection:
             connection.read_only = True
+            for kind in ("json", "jsonb"):  # as it landed, however deep, and not as Python says it
+                connection.adapters.register_loader(kind, TextLoader)
             connection.execute(f"set search_path = {SEARCH_PATH}".encode())
             # Prepared, since then the server takes no second statement (`commit; drop table …`).
             cursor = connection.execute(question.encode(), parameters, prepare=True)
@@ -115,9 +118,8 @@ def write_csv(answer: Answer, stream: IO[str]) -> None:
     Text goes out as it is, but for a terminal, which would obey what an attacker wrote into it.
     """
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(answer.columns)
     shown = stream.isatty()
-    for row in answer.rows:
+    for row in [answer.columns, *answer.rows]:
         writer.writerow(
             [escape(value) if shown and isinstance(value, str) else value for value in row]
         )

@@ -68,9 +68,14 @@ def run_dbt(
         str(home / "logs"),
         "--threads",
         str(threads),
-        "--quiet",
+        # What fails is reported from the result: dbt quotes values as they are, and so an attacker
+        # would write on the terminal. In JSON they are escaped.
+        "--log-level",
+        "none",
         "--log-level-file",
         "info",
+        "--log-format-file",
+        "json",
     ]
     with _environment(warehouse):
         outcome = dbtRunner().invoke(command)

@@ -54,6 +54,9 @@ _OPTIONS = {
     # A killed client's statement would run on, and hold its locks, until it had a row to send.
     "client_connection_check_interval": "5s",
     "log_line_prefix": "%m [%p] %q%a ",
+    # An error is for the client, who escapes it: it quotes values, and an attacker wrote some.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
 }
 
 

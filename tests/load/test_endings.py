@@ -119,7 +119,7 @@ def test_a_poison_page_costs_nobody_else_and_blocks_nothing(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing that gets through the boundary is known to be refused: so the boundary is opened.
-    monkeypatch.setattr("load.exchange.clean", lambda raw: (raw, 0))
+    monkeypatch.setattr("load.parsing.clean", lambda raw: (raw, 0))
     monkeypatch.setattr("load.source._pages", spoil_pages_of_sell)
     report = loader.run()
     assert report.incomplete_reasons == {"refused_by_warehouse": 1}

@@ -1,0 +1,141 @@
+"""Whatever is printed or logged is shown as text and obeyed by nobody: place by place."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from flows import console
+from flows.log import configure
+from flows.query import Answer, ask, write_csv
+from flows.transform import run_dbt
+from load.report import Progress
+from tests.hostile import TEXTS
+from warehouse.postgres import Warehouse
+
+
+def is_harmless(shown: str) -> bool:
+    """Whether a terminal shows it as it stands: no controls, no marks that reorder, no marks."""
+    return all(character.isprintable() or character == "\n" for character in shown)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is written where `p2p` writes, without rich's own colours."""
+    shown = io.StringIO()
+    for name in ("out", "err"):
+        monkeypatch.setattr(console, name, Console(file=shown, width=200, highlight=False))
+    return shown
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_table_shows_text_names_and_values_inside_of_others(
+    screen: io.StringIO, text: str
+) -> None:
+    rows = [[text, [text], {text: text}, text.encode(errors="surrogatepass"), (1, text)]]
+    console.out.print(console.table("title", [f"a{text}", "b", "c", "d", "e"], rows))
+    assert is_harmless(screen.getvalue())
+    if text == "[red]markup[/red]":
+        assert screen.getvalue().count("[red]markup[/red]") == 7
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_csv_on_a_terminal_is_escaped_and_in_a_file_it_is_as_it_stands(text: str) -> None:
+    answer = Answer([text], [[text], [[text]]])
+    terminal, file = Terminal(), io.StringIO()
+    write_csv(answer, terminal)
+    write_csv(answer, file)
+    assert is_harmless(terminal.getvalue())
+    if text:
+        assert text.replace('"', '""') in file.getvalue()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_line_of_progress_takes_nothing_for_markup_or_a_command(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    shown = Console(file=io.StringIO(), width=30_000, highlight=False)
+    monkeypatch.setattr(console, "err", shown)
+    progress = console.CycleProgress()
+    progress.loaded(Progress(1, 2, 3, 4, text))
+    shown.print(progress._bar.get_renderable())
+    (drawn,) = [shown.file.getvalue()]  # type: ignore[attr-defined]
+    assert is_harmless(drawn)
+    if text == "[red]markup[/red]":
+        assert text in drawn
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_holds_one_line_an_event_whatever_is_in_it(
+    tmp_path: Path,
+    log_format: str,
+    capsys: pytest.CaptureFixture[str],
+    quiet_root: Callable[[], None],
+) -> None:
+    configure(log_format, tmp_path, verbose=True)
+    logger = logging.getLogger("load.hostile")
+    for text in TEXTS:
+        logger.warning("an event", extra={"said": text, "list": [text], text or "empty": 1})
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.exception(text)
+    for logged in (capsys.readouterr().err, (tmp_path / "p2p.log").read_text(encoding="utf-8")):
+        lines = logged.split("\n")[:-1]
+        assert len(lines) == 2 * len(TEXTS)
+        assert all(line.isprintable() for line in lines)
+        if log_format == "json":
+            assert [json.loads(line)["said"] for line in lines[::2]] == TEXTS
+
+
+@pytest.fixture
+def quiet_root() -> Iterator[None]:
+    """The root logger as it was, afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:], root.level = handlers, level
+
+
+def test_json_is_answered_as_it_landed_however_deep(warehouse: Warehouse) -> None:
+    deep = "[" * 1_000 + "1e400" + "]" * 1_000
+    answer = ask(warehouse, "select %s::text::json as a, '{\"b\": null}'::jsonb as b", [deep])
+    assert answer.rows == [(deep, '{"b": null}')]
+
+
+def test_what_dbt_quotes_when_it_fails_is_neither_printed_nor_logged_raw(
+    warehouse: Warehouse, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    query = "select cast('\x1b[2J\u202eabc' as integer) as a"
+    report = run_dbt(warehouse, ["show", "--inline", query], tmp_path)
+    assert "abc" in report.failures[0].message
+    assert capfd.readouterr() == ("", "")
+    logged = (tmp_path / "logs" / "dbt.log").read_text()
+    assert "abc" in logged
+    assert is_harmless(logged)
+
+
+def test_the_servers_own_log_quotes_nobody(warehouse: Warehouse) -> None:
+    with warehouse.connect() as connection:
+        with pytest.raises(Exception, match="invalid input"):
+            connection.execute("select cast('\x1b[2J\u202eabc' as integer)")
+        connection.rollback()
+        (logged,) = connection.execute(
+            "select convert_from(pg_read_binary_file('server.log'), 'UTF8')"
+        ).fetchone() or ("",)
+    assert "LOG" in logged
+    assert is_harmless(logged)
