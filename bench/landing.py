@@ -20,9 +20,8 @@ from typing import Any
 from bench.process import Told, tell
 from load.landed import create_tables
 from load.landing import Landing
-from load.pipeline import BATCH_BYTES, BATCH_PAGES
 from load.reading import Page, Reading
-from load.source import TABLES, Batch
+from load.source import BATCH_BYTES, TABLES, Batch
 from load.state import Book, State, to_microseconds
 from warehouse.postgres import Warehouse
 
@@ -45,7 +44,7 @@ def main() -> None:
         "ratio": median(ratios),
         "batches": sum(1 for _ in _batches(readings)),
         "pages": sum(len(reading.pages) for reading in readings),
-        "bytes": sum(len(page.body) for reading in readings for page in reading.pages),
+        "bytes": sum(page.size for reading in readings for page in reading.pages),
     }
     tell(Told(sum(seconds["dlt"]) + sum(seconds["copy"]), details=details))
 
@@ -70,18 +69,28 @@ def _readings(warehouse: Warehouse) -> list[Reading]:
                 Reading(Book(fiat, asset, side), to_microseconds(requested), received),
             )
             reading.pages.append(
-                Page(number, requested, received, total, offers, cleaned, sha256, body.encode())
+                Page(
+                    number,
+                    requested,
+                    received,
+                    total,
+                    offers,
+                    cleaned,
+                    sha256,
+                    len(body.encode()),
+                    Page.pack(body.encode()),
+                )
             )
             reading.pages_read += 1
     return list(readings.values())
 
 
 def _batches(readings: Iterable[Reading]) -> Iterator[Batch]:
-    """Cut as the loader cuts them."""
+    """Cut as the loader cuts them where the pace is not what bounds it."""
     batch = Batch(RUN_ID)
     for reading in readings:
         batch.readings.append(reading)
-        if batch.pages >= BATCH_PAGES or batch.bytes >= BATCH_BYTES:
+        if batch.bytes >= BATCH_BYTES:
             yield batch
             batch = Batch(RUN_ID)
     if batch.readings:

@@ -33,8 +33,6 @@ __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 4
-# What a crash costs at most: two minutes of reading. A load costs dlt some 0.3 s whatever is in it.
-BATCH_PAGES, BATCH_BYTES = 250, 32_000_000
 SHORTEST_CYCLE_SECONDS = 300.0
 MOST_NEW_FIELDS = 1_000
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
@@ -261,7 +259,7 @@ class _Cycle:
             if books and self._is_over():
                 self.report.books_cut_short += len(books)
                 books.clear()
-            if _is_full(batch):
+            if batch.is_full(self.settings.requests_per_second):
                 self._close_cycle(bool(books or in_flight))
                 self._land(batch)
                 batch = Batch(self.run_id)
@@ -388,8 +386,3 @@ class _Cycle:
                 message,
             )
         )
-
-
-def _is_full(batch: Batch) -> bool:
-    read = sum(reading.pages_read for reading in batch.readings)
-    return read >= BATCH_PAGES or batch.bytes >= BATCH_BYTES

@@ -5,8 +5,10 @@ and so that dlt need not look into the data. They carry `_dlt_load_id` from the 
 nothing for dlt's normalize step to rewrite.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import dlt
@@ -17,7 +19,33 @@ from load.beside import PriceReading
 from load.catalogue import CatalogueReading
 from load.reading import Reading
 
+
+class _NoPandas:
+    """Finds every module but one as ever."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+def _do_without_pandas() -> None:
+    """Have Arrow settle that there is no pandas, for which it looks when it first meets a list.
+
+    Nothing here makes frames of its tables, and that import takes 43 MB and half a second.
+    """
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([None])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+_do_without_pandas()
+
 SOURCE = "binance_p2p"
+BATCH_SECONDS, BATCH_BYTES = 120.0, 24_000_000
+"""What a crash costs at most, and what memory is to hold. A load costs dlt some 0.3 s by itself."""
 ROWS_AT_A_TIME = 32
 """Rows a table, a parquet row group and a read of ADBC hold: some 2 MB of pages."""
 
@@ -135,6 +163,11 @@ TABLES: Mapping[str, pa.Schema] = {
 }
 
 
+def batch_pages(requests_per_second: float) -> float:
+    """How many pages read make a batch, however few of them land."""
+    return requests_per_second * BATCH_SECONDS
+
+
 @dataclass
 class Batch:
     """What is landed together, in one load: some dozens of readings, or a catalogue."""
@@ -153,7 +186,12 @@ class Batch:
     @property
     def bytes(self) -> int:
         """Bytes of the bodies that will land."""
-        return sum(len(page.body) for reading in self.readings for page in reading.pages)
+        return sum(page.size for reading in self.readings for page in reading.pages)
+
+    def is_full(self, requests_per_second: float) -> bool:
+        """Whether it is to land now, when so many pages are read in a second."""
+        read = sum(reading.pages_read for reading in self.readings)
+        return read >= batch_pages(requests_per_second) or self.bytes >= BATCH_BYTES
 
     def halves(self) -> list["Batch"]:
         """Two batches of half its entries each; none when there is only one entry."""
@@ -187,7 +225,7 @@ class Batch:
 @dlt.source(name=SOURCE)
 def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
     """The rows of one batch, and what is to be remembered when they have landed."""
-    rows = {
+    rows: dict[str, Iterable[dict[str, Any]]] = {
         "pages": _pages(batch),
         "snapshots": _snapshots(batch),
         "catalogue_readings": _catalogue_readings(batch),
@@ -203,13 +241,13 @@ def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
     return [*resources, _memory(state)]
 
 
-def _resource(name: str, rows: list[dict[str, Any]]) -> DltResource:
+def _resource(name: str, rows: Iterable[dict[str, Any]]) -> DltResource:
     """One table, a few rows at a time."""
 
     def extract() -> Iterator[pa.Table]:
         load_id = dlt.current.load_package_state()["load_id"]
-        for first in range(0, len(rows), ROWS_AT_A_TIME):
-            some = rows[first : first + ROWS_AT_A_TIME]
+        left = iter(rows)
+        while some := list(islice(left, ROWS_AT_A_TIME)):
             yield pa.Table.from_pylist(
                 [{**row, "_dlt_load_id": load_id} for row in some], TABLES[name]
             )
@@ -232,8 +270,8 @@ def _memory(state: Mapping[str, Any]) -> DltResource:
     return dlt.resource(remember, name="memory", selected=True)
 
 
-def _pages(batch: Batch) -> list[dict[str, Any]]:
-    return [
+def _pages(batch: Batch) -> Iterator[dict[str, Any]]:
+    return (
         {
             "snapshot_id": reading.snapshot_id,
             "page": page.number,
@@ -249,7 +287,7 @@ def _pages(batch: Batch) -> list[dict[str, Any]]:
         }
         for reading in batch.readings
         for page in reading.pages
-    ]
+    )
 
 
 def _snapshots(batch: Batch) -> list[dict[str, Any]]:

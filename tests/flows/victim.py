@@ -41,6 +41,7 @@ def _die_before(owner: Any, name: str, when: Callable[..., bool]) -> None:
 
 def _between_two_batches() -> None:
     import load.pipeline
+    import load.source
     from load.landing import Landing
 
     landed: list[Any] = []
@@ -49,7 +50,7 @@ def _between_two_batches() -> None:
         landed.append(batch)
         return len(landed) == 2
 
-    load.pipeline.IN_FLIGHT = load.pipeline.BATCH_PAGES = 1
+    load.pipeline.IN_FLIGHT, load.source.BATCH_SECONDS = 1, 0.0
     _die_before(Landing, "land", is_second)
 
 

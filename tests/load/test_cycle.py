@@ -296,7 +296,7 @@ def test_a_batch_is_bounded_by_the_pages_that_were_read(
 ) -> None:
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
-    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 5)
+    monkeypatch.setattr("load.source.batch_pages", lambda _: 5)
     pages_of_loads = "select sum(pages) from staging.snapshots group by _dlt_load_id, run_id"
     assert len(loader.run().load_ids) >= 2
     assert all(5 <= pages <= 5 + 5 or pages < 5 for pages in loader.rows(pages_of_loads))
@@ -316,7 +316,7 @@ def test_no_batch_is_held_after_it_has_landed(
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
     monkeypatch.setattr(Landing, "land", land)
-    monkeypatch.setattr("load.pipeline.BATCH_PAGES", 1)
+    monkeypatch.setattr("load.source.batch_pages", lambda _: 1)
     loader.run()
     gc.collect()
     assert len(held) > 1

@@ -19,7 +19,7 @@ from dlt.normalize.normalize import Normalize
 from dlt.pipeline.pipeline import Pipeline
 
 import load.landing
-import load.pipeline
+import load.source
 from load.pacing import Pacer
 from load.pipeline import run_cycle
 from tests.load.conftest import Clock, FakeTime
@@ -77,6 +77,8 @@ POINTS: dict[str, Callable[[], None]] = {
     ),
 }
 
+RATE = 1_000.0
+
 
 def main() -> None:
     told = json.load(sys.stdin)
@@ -91,7 +93,7 @@ def main() -> None:
         return real(self, batch, state)
 
     load.landing.Landing.land = land  # type: ignore[method-assign]
-    load.pipeline.BATCH_PAGES = told["batch_pages"]
+    load.source.BATCH_SECONDS = told["batch_pages"] / RATE
     clock = Clock()
     clock.advance(told["minutes"])
     run_cycle(
@@ -101,12 +103,12 @@ def main() -> None:
             api_url=told["api_url"],
             rates_url=None,
             spot_url=None,
-            requests_per_second=1_000,
+            requests_per_second=RATE,
         ),
         Warehouse(**told["warehouse"]),
         "victim",
         clock=clock,
-        pacer=Pacer(1_000, time=FakeTime()),
+        pacer=Pacer(RATE, time=FakeTime()),
     )
 
 
