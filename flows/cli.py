@@ -138,7 +138,7 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     given = {"fiats": fiats, "assets": assets}
     settings = load_settings(**{name: codes for name, codes in given.items() if codes.strip()})
     _start(settings, verbose=verbose)
-    from flows.console import CycleProgress, out
+    from flows.console import CycleProgress, cell, out
     from flows.cycle import SURROUNDINGS, Surroundings
     from flows.elt import elt
     from flows.prefect_home import guard_server
@@ -156,6 +156,8 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
         f"{counts['books_complete']} complete, {counts['books_unchanged']} unchanged; "
         f"{counts['offers']:,} offers, {counts['requests']:,} requests."
     )
+    if outcome.drift:
+        out.print(cell(outcome.drift))
     return SUCCESS if outcome.is_success else INTERRUPTED
 
 
@@ -218,12 +220,15 @@ def status() -> int:
     settings = load_settings()
     _start(settings, is_question=True)
     from flows.console import cell, out, table
-    from flows.query import BOOKS, BREAKER, ERRORS, RUNS, ask
+    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RUNS, ask
+    from flows.summary import drift_line
     from warehouse.postgres import open_warehouse
 
     with open_warehouse(settings) as warehouse:
         present = ask(
-            warehouse, "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots')"
+            warehouse,
+            "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots'),"
+            " to_regclass('ops.drift')",
         ).rows[0]
         if present[0] is None:
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
@@ -231,6 +236,8 @@ def status() -> int:
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
         for (breaker,) in ask(warehouse, BREAKER).rows:
             out.print(f"The breaker before the exchange was {breaker} at the end of the last one.")
+        if present[2] is not None and (drift := drift_line(ask(warehouse, DRIFT).rows)):
+            out.print(cell(drift))
         for run_id, error in ask(warehouse, ERRORS).rows:
             out.print(cell(f"{run_id}: {error}"))
         if present[1] is not None:

@@ -51,6 +51,9 @@ create table if not exists ops.runs (
     started_at timestamptz not null,
     finished_at timestamptz
 );
+alter table ops.runs add column if not exists blocked_seconds double precision;
+alter table ops.runs add column if not exists breaker_opened integer;
+alter table ops.runs add column if not exists requests_per_second double precision;
 comment on table ops.runs is 'One row per cycle of the flow.';
 create index if not exists runs_started on ops.runs (started_at);
 create table if not exists ops.check_results (
@@ -73,6 +76,19 @@ create table if not exists ops.quarantined_loads (
 );
 comment on table ops.quarantined_loads is
     'Loads that a check refused: kept in staging, never transformed.';
+create table if not exists ops.drift (
+    run_id text,
+    kind text not null check (kind in ('new_key', 'gone_key', 'changed_type')),
+    path text not null,
+    what text not null,
+    example text,
+    snapshot_id text,
+    first_seen_at timestamptz not null,
+    primary key (run_id, kind, path)
+);
+comment on table ops.drift is
+    'One row per key of an offer that came, went or changed its type, with the cycle that saw it.';
+create index if not exists drift_first_seen on ops.drift (first_seen_at);
 """
 
 ZOMBIE = "the process ended without a word (killed, or the machine stopped)"
@@ -83,7 +99,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         # `if not exists` alone lets two at once collide in the catalogue.
         connection.execute("select pg_advisory_xact_lock(hashtext('p2p:ops'))")
-        if connection.execute("select to_regclass('ops.quarantined_loads')").fetchone() == (None,):
+        if connection.execute("select to_regclass('ops.drift')").fetchone() == (None,):
             connection.execute(SCHEMA)
 
 
@@ -195,6 +211,21 @@ def quarantine(
             " on conflict (load_id) do nothing",
             [(load_id, run_id, reason) for load_id in load_ids],
         )
+
+
+def take_drift(connection: psycopg.Connection[Any]) -> None:
+    """Take over what the loader's drift watch landed, also in a cycle that was killed after it."""
+    if not _exists(connection, "staging.drift"):
+        return
+    connection.execute(
+        """
+        insert into ops.drift (run_id, kind, path, what, example, snapshot_id, first_seen_at)
+        select run_id, kind, path, what, example, snapshot_id, seen_at
+        from staging.drift
+        where _dlt_load_id in (select load_id from staging._dlt_loads where status = 0)
+        on conflict (run_id, kind, path) do nothing
+        """
+    )
 
 
 @contextmanager

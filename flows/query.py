@@ -48,6 +48,14 @@ where error is not null
 order by started_at desc
 """
 
+DRIFT = """
+select kind, path, what, example, count(*) over () as times
+from ops.drift
+where first_seen_at > now() - interval '7 days'
+order by first_seen_at desc, kind, path
+limit 1
+"""
+
 BOOKS = """
 with latest as (
     select max(started_at) as started_at from marts.fact_snapshots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,8 @@ class CycleOutcome:
     seconds: float
     seconds_by_step: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int | None] = field(default_factory=dict)
+    drift: str | None = None
+    """What the drift watch saw in it, in a line."""
 
     @property
     def is_success(self) -> bool:
@@ -87,7 +90,26 @@ class CycleOutcome:
             seconds=(row["finished_at"] - row["started_at"]).total_seconds(),
             seconds_by_step=row["seconds_by_step"],
             counts={name: row[name] for name in COUNTED},
+            drift=drift_line(
+                connection.execute(
+                    "select kind, path, what, example, count(*) over () from ops.drift"
+                    " where run_id = %s order by kind, path limit 1",
+                    [run_id],
+                ).fetchall()
+            ),
         )
+
+
+_KINDS = {"new_key": "never seen before", "gone_key": "gone", "changed_type": "of another type"}
+
+
+def drift_line(found: Sequence[Sequence[Any]]) -> str | None:
+    """What is shown of `ops.drift`: of one row and the count of all, if there is one."""
+    for kind, path, what, example, times in found:
+        shown = f", such as {example}" if example is not None else ""
+        more = f"; and {times - 1:,} more, see ops.drift" if times > 1 else ""
+        return f"The exchange's answers drift: {path} is {_KINDS[kind]} ({what}{shown}){more}."
+    return None
 
 
 def markdown(outcome: CycleOutcome) -> str:

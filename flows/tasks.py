@@ -79,11 +79,15 @@ def load(cycle: Cycle) -> CycleReport:
             cycle.run_id,
             {f"load.{step}": spent for step, spent in report.seconds.items()},
         )
+        ops.take_drift(connection)
         ops.note(
             connection,
             cycle.run_id,
             {
                 "breaker_state": report.breaker_state,
+                "breaker_opened": report.breaker_opened,
+                "blocked_seconds": report.blocked_seconds,
+                "requests_per_second": report.requests_per_second,
                 "recovered": report.recovered,
                 "books_listed": report.books_listed,
                 "books_planned": report.books_planned,

@@ -8,7 +8,7 @@ import orjson
 
 # The keys of an offer as of 2026 (81 + 25, and the item's and the payment method's own). Keys were
 # only ever added since 2022, so older payloads bring nothing that is not here.
-_KNOWN: Mapping[str, frozenset[str]] = {
+KNOWN: Mapping[str, frozenset[str]] = {
     "item": frozenset(
         "adv advertiser privilegeDesc privilegeType privilegeTypeAdTotalCount".split()
     ),
@@ -48,8 +48,8 @@ _KNOWN: Mapping[str, frozenset[str]] = {
         """.split()
     ),
 }
-_LONGEST_PATH = 200
-_JSON_TYPES = {
+LONGEST_PATH = 200
+JSON_TYPES = {
     dict: "object",
     list: "array",
     str: "text",
@@ -97,20 +97,22 @@ def fingerprint(digests: Iterable[tuple[str, bytes]]) -> str:
     return whole.hexdigest()
 
 
-def new_fields(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The (path, JSON type) of every key of an offer that was not there in 2026."""
-    yield from _new("item", item)
+def parts(item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects that make up an offer, each with its place: item, advertiser, adv, methods."""
+    yield "item", item
     advertiser, adv = item.get("advertiser"), item.get("adv")
     if isinstance(advertiser, dict):
-        yield from _new("advertiser", advertiser)
+        yield "advertiser", advertiser
     if isinstance(adv, dict):
-        yield from _new("adv", adv)
+        yield "adv", adv
         methods = adv.get("tradeMethods")
         for method in methods if isinstance(methods, list) else ():
             if isinstance(method, dict):
-                yield from _new("adv.tradeMethods", method)
+                yield "adv.tradeMethods", method
 
 
-def _new(place: str, part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in part.keys() - _KNOWN[place]:
-        yield f"{place}.{key}"[:_LONGEST_PATH], _JSON_TYPES.get(type(part[key]), "null")
+def new_fields(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The (path, JSON type) of every key of an offer that was not there in 2026."""
+    for place, part in parts(item):
+        for key in part.keys() - KNOWN[place]:
+            yield f"{place}.{key}"[:LONGEST_PATH], JSON_TYPES.get(type(part[key]), "null")

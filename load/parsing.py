@@ -13,9 +13,12 @@ import orjson
 
 from load.text import clean
 
-# Outside a text, a number that orjson rounds or that `jsonb` may refuse. In a text it is found for
-# nothing, which costs a second look.
-_ODD_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9]{19}|[0-9.]{25}|[0-9.]+[eE][-+]?[0-9]{3})")
+# A number that orjson rounds or that `jsonb` may refuse: a long one, or one with an exponent. In
+# a text it is found for nothing, which costs a second look. One pattern for each sign that can
+# stand before a number: looking for a constant is quick, some 0.3 ms a page for all of them.
+_ODD_NUMBERS = [
+    re.compile(sign + rb"\s*-?[0-9.]+(?:(?<=[0-9.]{19})|[eE])") for sign in (rb":", rb",", rb"\[")
+]
 _LONGEST_NUMBER = 1_000  # digits; `jsonb` holds 16,383 behind the point
 _WHOLE = range(-(2**63), 2**64)
 
@@ -48,7 +51,7 @@ def parse(raw: bytes) -> tuple[Any, bytes, int]:
         raise Unreadable(
             "number_out_of_range" if "number is infinity" in said else "not_json"
         ) from error
-    if _ODD_NUMBER.search(landed):
+    if any(odd.search(landed) for odd in _ODD_NUMBERS):
         try:
             document = json.loads(landed, parse_int=_whole, parse_float=_fraction)
         except RecursionError as error:

@@ -17,9 +17,10 @@ from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
 from load.landing import Landing, Refused, share_arenas
+from load.memory import remember_batch
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
-from load.reading import Reading, read_book, remember
+from load.reading import Reading, read_book
 from load.report import CycleReport, Progress
 from load.source import Batch
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 4
 SHORTEST_CYCLE_SECONDS = 300.0
-MOST_NEW_FIELDS = 1_000
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
 NOT_LANDABLE = "refused_by_warehouse"
 
@@ -163,6 +163,7 @@ class _Cycle:
             self.report.resumed = True
         else:
             self.state.cycle = CycleState(self.run_id, to_microseconds(now), limits, True)
+            self.state.watch.begin()
 
     def _read_catalogue(self, workers: ThreadPoolExecutor) -> None:
         known, readings = self.state.catalogue, list[CatalogueReading]()
@@ -296,7 +297,7 @@ class _Cycle:
         costs nobody else's.
         """
         before = self.state.dump()
-        self._remember(batch)
+        remember_batch(self.state, batch, self.clock)
         try:
             with self._step("land"):
                 load_ids = self.landing.land(batch, self.state)
@@ -318,6 +319,7 @@ class _Cycle:
             self.report.catalogue_incomplete += entry.reason is not None
             self.report.dropped_codes += entry.dropped
         self.report.new_fields += [row["path"] for row in batch.new_fields]
+        self.report.drift += batch.drift
         log.info(
             "batch landed",
             extra={
@@ -327,27 +329,6 @@ class _Cycle:
                 "pages": batch.pages,
             },
         )
-
-    def _remember(self, batch: Batch) -> None:
-        batch.new_fields = []
-        for reading in batch.readings:
-            remember(self.state.of(reading.book), reading)
-            for path, kind in reading.new_fields.items():
-                if path in self.state.fields or len(self.state.fields) >= MOST_NEW_FIELDS:
-                    continue
-                self.state.fields.add(path)
-                batch.new_fields.append(
-                    {
-                        "run_id": self.run_id,
-                        "snapshot_id": reading.snapshot_id,
-                        "seen_at": reading.started_at,
-                        "path": path,
-                        "json_type": kind,
-                    }
-                )
-                log.warning("new field", extra={"path": printable(path), "json_type": kind})
-        for entry in batch.catalogue:
-            catalogue.remember(self.state.catalogue, entry)
 
     def _finish(self) -> None:
         report, counts = self.report, self.pacer.counts
@@ -361,6 +342,7 @@ class _Cycle:
         report.blocked_seconds = counts.blocked_seconds - before.blocked_seconds
         report.breaker_opened = self.pacer.breaker.opened - self.opened
         report.breaker_state = self.pacer.breaker.state
+        report.requests_per_second = self.pacer.rate
         report.bytes_read = self.exchange.bytes_read
         log.info(
             "cycle ended",

@@ -15,6 +15,7 @@ from typing import cast
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from load.drift import Shape
 from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
 from load.offers import digest, fingerprint, new_fields, offer_number
 from load.sketch import differing, sketch
@@ -80,6 +81,7 @@ class Reading:
     sketch: str = ""
     same_as: str | None = None
     new_fields: dict[str, str] = field(default_factory=dict)
+    shape: Shape = field(default_factory=Shape)
 
     @property
     def snapshot_id(self) -> str:
@@ -121,7 +123,9 @@ class _Tally:
         self.smallest_total: int | None = None
         self.bytes = 0
 
-    def add(self, answer: Answer, total: int | None, fields: dict[str, str]) -> None:
+    def add(self, answer: Answer, total: int | None, reading: Reading) -> None:
+        for item in answer.data:
+            reading.shape.add(item)  # before its digest is taken, which takes a key away
         said = [(offer_number(item), digest(item)) for item in answer.data]
         for number, _ in said:
             if number is None:
@@ -131,8 +135,8 @@ class _Tally:
         self.digests += [(number or "", content) for number, content in said]
         for item in answer.data:
             for path, kind in new_fields(item):
-                if len(fields) < _MOST_NEW_FIELDS:
-                    fields.setdefault(path, kind)
+                if len(reading.new_fields) < _MOST_NEW_FIELDS:
+                    reading.new_fields.setdefault(path, kind)
         if total is not None:
             smallest = self.smallest_total
             self.smallest_total = total if smallest is None else min(smallest, total)
@@ -223,7 +227,7 @@ def _read_pages(
         items = len(answer.data)
         total = answer.total if _fits(answer, number) else None
         is_end = _is_end(answer, number, reading)
-        tally.add(answer, total, reading.new_fields)
+        tally.add(answer, total, reading)
         reading.pages.append(_page(number, answer))
         reading.offers_seen += items
         reading.cleaned += answer.cleaned

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from load.drift import Drift
 from load.reading import Reading
 
 
@@ -44,6 +45,7 @@ class CycleReport:
     dropped_codes: int = 0
     """Fiats, assets and methods of the catalogue whose code is none."""
     new_fields: list[str] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
     catalogue_readings: int = 0
     catalogue_incomplete: int = 0
     beside: dict[str, str] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class CycleReport:
     blocked_seconds: float = 0.0
     breaker_opened: int = 0
     breaker_state: str = "closed"
+    requests_per_second: float = 0.0
+    """What the limiter gives at the end: less than the setting after being throttled."""
     bytes_read: int = 0
     load_ids: list[str] = field(default_factory=list)
     recovered: str = "nothing"

@@ -17,6 +17,7 @@ from dlt.extract import DltResource
 
 from load.beside import PriceReading
 from load.catalogue import CatalogueReading
+from load.drift import Drift
 from load.reading import Reading
 
 
@@ -123,6 +124,15 @@ TABLES: Mapping[str, pa.Schema] = {
             "path": _TEXT,
             "json_type": _TEXT,
         },
+        "drift": {
+            "run_id": _TEXT,
+            "kind": _TEXT,
+            "path": _TEXT,
+            "what": _TEXT,
+            "example": _TEXT,
+            "seen_at": _TIME,
+            "snapshot_id": _TEXT,
+        },
         "price_readings": {
             "reading_id": _TEXT,
             "run_id": _TEXT,
@@ -177,6 +187,7 @@ class Batch:
     catalogue: list[CatalogueReading] = field(default_factory=list)
     prices: list[PriceReading] = field(default_factory=list)
     new_fields: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
 
     @property
     def pages(self) -> int:
@@ -233,6 +244,7 @@ def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
         "trading_pairs": _entries(batch, "trading_pairs"),
         "payment_methods": _entries(batch, "payment_methods"),
         "new_fields": batch.new_fields,
+        "drift": [drift.row(batch.run_id) for drift in batch.drift],
         "price_readings": _price_readings(batch),
         "official_rates": _prices(batch, "official_rates"),
         "spot_prices": _prices(batch, "spot_prices"),

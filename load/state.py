@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from load.drift import Watch
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 SIDES = ("BUY", "SELL")
@@ -127,6 +129,7 @@ class State:
     catalogue: CatalogueState = field(default_factory=CatalogueState)
     fields: set[str] = field(default_factory=set)
     """New fields of offers that were reported already."""
+    watch: Watch = field(default_factory=Watch)
 
     def of(self, book: Book) -> BookState:
         """What is known of `book`, to be changed in place."""
@@ -145,6 +148,7 @@ class State:
                 self.catalogue.methods,
             ],
             "fields": sorted(self.fields),
+            "watch": self.watch.dump(),
         }
 
     @classmethod
@@ -167,4 +171,5 @@ class State:
                 dict(methods),
             ),
             fields=set(document["fields"]),
+            watch=Watch.load(document.get("watch")),
         )

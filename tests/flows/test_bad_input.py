@@ -67,7 +67,8 @@ def odd(house: House, tmp_path: Path, no_waiting: None) -> Iterator[House]:
 
 
 def test_each_kind_of_bad_input_gets_what_it_deserves_and_the_cycle_succeeds(odd: House) -> None:
-    assert odd.cycle(moment(0)).is_success
+    outcome = odd.cycle(moment(0))
+    assert outcome.is_success
 
     # Answers that cannot be read: an incomplete snapshot that says which.
     snapshots = odd.rows(
@@ -113,6 +114,13 @@ def test_each_kind_of_bad_input_gets_what_it_deserves_and_the_cycle_succeeds(odd
     assert odd.rows("select field_path, json_type from staging.stg_binance_p2p__new_fields") == [
         ("adv.madeUpKey", "object")
     ]
+    assert odd.rows("select run_id, kind, path, what, example from ops.drift") == [
+        (outcome.run_id, "new_key", "adv.madeUpKey", "object", '{"whatever":1}')
+    ]
+    assert outcome.drift == (
+        "The exchange's answers drift: adv.madeUpKey is never seen before (object,"
+        ' such as {"whatever":1}).'
+    )
 
 
 def test_when_most_books_are_spoilt_nothing_of_the_cycle_becomes_history(odd: House) -> None:

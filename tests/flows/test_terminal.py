@@ -14,6 +14,7 @@ from rich.console import Console
 from flows import console
 from flows.log import configure
 from flows.query import Answer, ask, write_csv
+from flows.summary import drift_line
 from flows.transform import run_dbt
 from load.report import Progress
 from tests.hostile import TEXTS
@@ -109,6 +110,13 @@ def quiet_root() -> Iterator[None]:
     for handler in root.handlers:
         handler.close()
     root.handlers[:], root.level = handlers, level
+
+
+def test_of_much_drift_one_line_tells_the_first_and_how_much_more() -> None:
+    assert drift_line([]) is None
+    assert drift_line([("gone_key", "adv.price", "was text", None, 3)]) == (
+        "The exchange's answers drift: adv.price is gone (was text); and 2 more, see ops.drift."
+    )
 
 
 def test_json_is_answered_as_it_landed_however_deep(warehouse: Warehouse) -> None:

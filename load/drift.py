@@ -1,0 +1,179 @@
+"""The drift watch: keys of an offer that come, go or change their type, each said once.
+
+A reading notes which keys its offers carry, by type; that is compared with what is remembered, and
+what differs lands beside the pages in `staging.drift`, in the load that brings the memory of it: so
+it is said once, whatever crashes. What is a key's usual type is learned, since only the keys of
+2026 are known beforehand. A key is gone when no offer of a whole cycle carries it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from load.offers import JSON_TYPES, KNOWN, LONGEST_PATH, parts
+from load.text import printable
+
+NEW, GONE, RETYPED = "new_key", "gone_key", "changed_type"
+ENOUGH = 200
+"""Offers (or advertisers …) that a cycle must have shown before a key is missed."""
+USUAL = 0.5
+"""Of a cycle's offers that carry a key which may be missed: a rarer one may be absent by chance."""
+MOST_KEYS = 1_000
+_MOST_IN_A_READING = 400
+_LONGEST_EXAMPLE = 60
+_YOUNG, _SEEN, _STANDING, _MISSED = range(4)
+
+
+@dataclass
+class Drift:
+    """One row of `staging.drift`, but for the run."""
+
+    kind: str
+    path: str
+    what: str
+    example: str | None
+    seen_at: datetime
+    snapshot_id: str | None = None
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        """As it lands."""
+        return {"run_id": run_id, **asdict(self)}
+
+
+class Shape:
+    """Which keys the offers of one reading carry, and of what types."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self.parts: Counter[str] = Counter()
+        self.examples: dict[str, dict[str, str]] = {}
+        """By path and JSON type, as the value came, cut."""
+        self._forms: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+
+    def add(self, item: Mapping[str, Any]) -> None:
+        """Note one offer. Offers are alike: what looks like one before costs next to nothing."""
+        for place, part in parts(item):
+            form = place, tuple(part), tuple(map(type, part.values()))
+            self.parts[place] += 1
+            if form not in self._forms:
+                self._examine(place, part)
+            self._forms[form] += 1
+
+    def carried(self) -> Counter[str]:
+        """By path, how many parts carry it."""
+        carried: Counter[str] = Counter()
+        for (place, keys, _), times in self._forms.items():
+            for key in keys:
+                carried[_path(place, key)] += times
+        return Counter({path: carried[path] for path in self.examples})
+
+    def _examine(self, place: str, part: Mapping[str, Any]) -> None:
+        for key, value in part.items():
+            path = _path(place, key)
+            if path not in self.examples and len(self.examples) >= _MOST_IN_A_READING:
+                continue
+            types = self.examples.setdefault(path, {})
+            kind = JSON_TYPES.get(type(value), "null")
+            if kind != "null" and kind not in types:
+                said = value if isinstance(value, str) else orjson.dumps(value).decode()
+                types[kind] = said[:_LONGEST_EXAMPLE]
+
+
+@dataclass
+class Key:
+    """What is remembered of one key."""
+
+    types: list[str] = field(default_factory=list)
+    standing: int = _YOUNG
+    carried: int = 0
+    """In the cycle under way."""
+    example: str | None = None
+
+
+@dataclass
+class Watch:
+    """What is remembered of all keys, and of the cycle under way."""
+
+    keys: dict[str, Key] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Another cycle begins."""
+        self.parts = {}
+        for key in self.keys.values():
+            key.carried = 0
+
+    def take(
+        self, shape: Shape, told: Iterable[str], snapshot_id: str, seen_at: datetime
+    ) -> list[Drift]:
+        """Count a reading in; returns the keys and types in it that were not there before.
+
+        `told` are paths that were reported as new already.
+        """
+        found, told = [], frozenset(told)
+        for place, times in shape.parts.items():
+            self.parts[place] = self.parts.get(place, 0) + times
+        for path, times in shape.carried().items():
+            types = shape.examples[path]
+            kind, example = next(iter(types.items()), ("null", None))
+            shown = None if example is None else printable(example, _LONGEST_EXAMPLE)
+            if path not in self.keys:
+                if len(self.keys) >= MOST_KEYS:
+                    continue
+                self.keys[path] = Key()
+                if not _is_known(path) and path not in told:
+                    found.append(Drift(NEW, path, kind, shown, seen_at, snapshot_id))
+            key = self.keys[path]
+            key.carried += times
+            if key.standing == _MISSED:
+                key.standing = _SEEN
+            for other in types.keys() - set(key.types):
+                if key.types and key.standing != _YOUNG:
+                    what = f"was {' or '.join(key.types)}, is {other}"
+                    example = printable(types[other], _LONGEST_EXAMPLE)
+                    found.append(Drift(RETYPED, path, what, example, seen_at, snapshot_id))
+            key.types = sorted({*key.types, *types})
+            key.example = shown or key.example
+        return found
+
+    def judge(self, at: datetime) -> list[Drift]:
+        """Close a whole cycle; returns the keys that none of its offers carried."""
+        found = []
+        for path, key in self.keys.items():
+            of = self.parts.get(path.rpartition(".")[0], 0)
+            if key.carried:
+                is_usual = of >= ENOUGH and key.carried >= USUAL * of
+                key.standing = max(key.standing, _STANDING if is_usual else _SEEN)
+            elif key.standing == _STANDING and of >= ENOUGH:
+                key.standing = _MISSED
+                what = f"was {' or '.join(key.types) or 'null'}, none of {of:,} carries it"
+                found.append(Drift(GONE, path, what, key.example, at))
+        self.begin()
+        return found
+
+    def dump(self) -> list[Any]:
+        """As JSON."""
+        keys = {
+            path: [key.types, key.standing, key.carried, key.example]
+            for path, key in self.keys.items()
+        }
+        return [keys, dict(self.parts)]
+
+    @classmethod
+    def load(cls, document: Any) -> "Watch":
+        """What was dumped; nothing where nothing was."""
+        keys, of = document or ({}, {})
+        return cls({path: Key(*kept) for path, kept in keys.items()}, dict(of))
+
+
+def _path(place: str, key: str) -> str:
+    return f"{place}.{key}"[:LONGEST_PATH]
+
+
+def _is_known(path: str) -> bool:
+    place, _, key = path.rpartition(".")
+    return key in KNOWN.get(place, ())
