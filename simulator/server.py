@@ -104,6 +104,11 @@ class Exchange:
         """Move the market's clock, or a replay to its next frame."""
         self.source.advance(minutes)
 
+    def drop_connections(self) -> None:
+        """Hang up on everybody, in the middle of whatever they are told; they may come again."""
+        if self._server:
+            self._server.drop_connections()
+
     def most_requests_within(self, seconds: float) -> int:
         """The largest number of requests in any window of this length, to check pacing by."""
         most, first = 0, 0
