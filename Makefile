@@ -2,7 +2,7 @@
 # `## what it does`, needs `setup` if it runs anything of ours, and stands in .PHONY.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench docs clean distclean
+.PHONY: help setup demo run test bench chaos docs clean distclean
 .PHONY: lint lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house
 
 VENV := .venv
@@ -89,6 +89,9 @@ lint-house: setup
 
 bench: setup ## Measure what a cycle over 50,000 offers costs, into bench/latest.json (minutes)
 	@$(BIN)/python -m bench
+
+chaos: setup ## Kill the line a hundred times and audit its data: make chaos KILLS=100 SEED=1
+	@$(BIN)/python -m chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
 
 docs: setup ## Build the pages about the tables and the checks, and say where they are
 	@$(BIN)/p2p docs

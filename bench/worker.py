@@ -4,7 +4,8 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.process import Told, tell
 from flows import prefect_home
 from load.report import CycleReport
-from warehouse.postgres import Warehouse, open_warehouse
+from warehouse.postgres import Warehouse, open_warehouse, single_writer
 from warehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class Job:
         """The market's time, which goes on while the step runs."""
         return self.market_time + (datetime.now(UTC) - self.started)
 
-    def cycle(self) -> "Cycle":
+    @contextmanager
+    def cycle(self) -> "Iterator[Cycle]":
         """As the flow's tasks get it."""
         from flows.cycle import Cycle, Surroundings
 
         surroundings = Surroundings(settings=self.settings, clock=self.clock)
-        return Cycle(self.run_id, self.settings, self.warehouse, surroundings)
+        with single_writer(self.warehouse, "cycle") as writer:
+            yield Cycle(self.run_id, self.settings, self.warehouse, surroundings, writer)
 
     def report(self) -> CycleReport:
         """As much of the loader's report as the checks read."""
@@ -75,19 +78,22 @@ def _load(job: Job) -> Told:
 def _check_landing(job: Job) -> Told:
     from flows import tasks
 
-    return _timed(lambda: tasks.check_landing.fn(job.cycle(), job.report()))
+    with job.cycle() as cycle:
+        return _timed(lambda: tasks.check_landing.fn(cycle, job.report()))
 
 
 def _transform(job: Job) -> Told:
     from flows import tasks
 
-    return _timed(lambda: tasks.transform.fn(job.cycle()))
+    with job.cycle() as cycle:
+        return _timed(lambda: tasks.transform.fn(cycle))
 
 
 def _check_core(job: Job) -> Told:
     from flows import tasks
 
-    return _timed(lambda: tasks.check_core.fn(job.cycle(), job.report()))
+    with job.cycle() as cycle:
+        return _timed(lambda: tasks.check_core.fn(cycle, job.report()))
 
 
 def _flow(job: Job) -> Told:

@@ -1,4 +1,4 @@
-"""Whether anything was lost, doubled or made up: questions, each with its answer and its figures."""
+"""Whether anything was lost, doubled or made up: questions, with answers and figures."""
 
 from __future__ import annotations
 

@@ -88,18 +88,14 @@ def rounds(kills: int, seed: int) -> list[list[Blow]]:
 
 def _chosen(kills: int, chance: Random) -> tuple[list[Blow], list[Blow]]:
     """So many kills and the other disturbances: those of the loader, and the others, shuffled."""
-    every = [_kill(place, chance) for place in _in_order(kills, chance)]
-    of_postgres = max(1, kills // 8)
+    of_postgres, anywhere = max(1, kills // 8), kills // 10
+    every = [_anywhere(chance) for _ in range(anywhere)]
     for number in range(of_postgres):
-        places = _IN_LOADER if number % 2 else _LATER
-        every.append(
-            replace(
-                _kill(chance.choice(places), chance),
-                what=OF_POSTGRES[number % len(OF_POSTGRES)],
-            )
-        )
-    every += [_anywhere(chance) for _ in range(max(0, kills - len(every)))]
-    del every[kills:]
+        where = _IN_LOADER if number % 2 else _LATER
+        what = OF_POSTGRES[number % len(OF_POSTGRES)]
+        every.append(replace(_kill(chance.choice(where), chance), what=what))
+    places = _in_order(chance)
+    every += [_kill(next(places), chance) for _ in range(kills - len(every))]
     for blow in _some(every, max(1, kills // 12), chance):
         every[every.index(blow)] = replace(blow, loses_folder=True)
     for blow in _some(every, max(1, kills // 12), chance):
@@ -116,17 +112,15 @@ def _chosen(kills: int, chance: Random) -> tuple[list[Blow], list[Blow]]:
     )
 
 
-def _in_order(kills: int, chance: Random) -> Iterator[str]:
-    """Places for four kills in five, the obligatory ones first, then at random."""
-    obligatory = [
-        place for place in (*LOADER_PLACES, *dbt_places()) if not place.startswith("inside the ")
-    ]
-    seeds = [place for place, about in dbt_places().items() if about.group == SEEDS]
+def _in_order(chance: Random) -> Iterator[str]:
+    """Places without end: each of the loader's and of dbt's once, then the flow's, then chance."""
+    dbt = dbt_places()
+    obligatory = [*LOADER_PLACES, *(place for place, it in dbt.items() if it.group != SEEDS)]
     chance.shuffle(obligatory)
     yield from obligatory
-    yield chance.choice(seeds)
+    yield chance.choice([place for place, it in dbt.items() if it.group == SEEDS])
     yield from FLOW_PLACES
-    for _ in range(kills * 4 // 5 - len(obligatory) - 1 - len(FLOW_PLACES)):
+    while True:
         yield chance.choice(list(LOADER_PLACES) if chance.random() < 0.4 else obligatory)
 
 

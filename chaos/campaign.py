@@ -169,9 +169,7 @@ def _learn_runs(scene: Scene, run_rounds: dict[str, int], number: int) -> None:
                 run_rounds.setdefault(run_id, number)
 
 
-def _twin(
-    folder: Path, forge: Forge, seed: int, start: datetime, minutes: Sequence[float]
-) -> Told:
+def _twin(folder: Path, forge: Forge, seed: int, start: datetime, minutes: Sequence[float]) -> Told:
     """What the facts are where nobody disturbs, on the same market."""
     run_rounds: dict[str, int] = {}
     with _market(seed, start) as (_, exchange):

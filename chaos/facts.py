@@ -16,8 +16,6 @@ from chaos.truth import BookKey, Terms, Version
 Rounds = Mapping[str, int]
 """The round in which each run was made, by its id."""
 
-COUNTING: LiteralString = "(select load_id from staging._dlt_loads where status = 0)"
-
 # A version opens and ends at the start of a reading, and a reading belongs to a run. What is a
 # key or a time differs between two warehouses that saw the same; all else must not.
 _VERSIONS: LiteralString = """
@@ -42,6 +40,31 @@ _VERSIONS: LiteralString = """
         on
             ended.fiat_code = offers.fiat_code and ended.asset_code = offers.asset_code
             and ended.side = offers.side and ended.started_at = offers.valid_to
+"""
+
+# What counts, read past dbt: the rows of finished loads.
+_PAGES: LiteralString = """
+    select snapshot_id, page, body::text from staging.pages
+    where _dlt_load_id in (select load_id from staging._dlt_loads where status = 0)
+"""
+_SNAPSHOTS: LiteralString = """
+    select distinct
+        snapshot_id, fiat_code, asset_code, side, run_id, is_complete, incomplete_reason, pages,
+        coalesce(same_as_snapshot_id, snapshot_id)
+    from staging.snapshots
+    where _dlt_load_id in (select load_id from staging._dlt_loads where status = 0)
+"""
+_OBSERVED: LiteralString = """
+    select snapshots.started_at, snapshots.snapshot_id, pages.body::text
+    from staging.snapshots as snapshots
+    inner join (
+        select distinct on (snapshot_id, page) * from staging.pages
+        where _dlt_load_id in (select load_id from staging._dlt_loads where status = 0)
+    ) as pages on pages.snapshot_id = snapshots.snapshot_id
+    where
+        snapshots._dlt_load_id in (select load_id from staging._dlt_loads where status = 0)
+        and not snapshots.is_unchanged
+    order by snapshots.snapshot_id, pages.page
 """
 
 
@@ -96,19 +119,13 @@ class Snapshot:
 def snapshots(connection: psycopg.Connection[Any]) -> list[Snapshot]:
     """All of them, straight from what landed: without dbt, each page once."""
     pages: dict[str, dict[int, dict[str, Decimal]]] = {}
-    for snapshot_id, page, body in connection.execute(
-        f"select snapshot_id, page, body::text from staging.pages where _dlt_load_id in {COUNTING}"
-    ):
+    for snapshot_id, page, body in connection.execute(_PAGES):
         items = json.loads(body, parse_float=Decimal)["data"] or []
         pages.setdefault(snapshot_id, {})[page] = {
             item["adv"]["advNo"]: Decimal(item["adv"]["price"]) for item in items
         }
     found = []
-    for row in connection.execute(
-        "select distinct snapshot_id, fiat_code, asset_code, side, run_id, is_complete,"
-        " incomplete_reason, pages, coalesce(same_as_snapshot_id, snapshot_id)"
-        f" from staging.snapshots where _dlt_load_id in {COUNTING}"
-    ):
+    for row in connection.execute(_SNAPSHOTS):
         snapshot_id, fiat, asset, side, run_id, is_complete, reason, number, base = row
         there = pages.get(base, {})
         prices = {adv_no: price for page in there.values() for adv_no, price in page.items()}
@@ -148,18 +165,7 @@ def statistics_landed(connection: psycopg.Connection[Any]) -> Counter[Statistics
     a clock that was set back this history is that of the times told, whatever the market was.
     """
     seen: dict[str, dict[Any, tuple[str, tuple[Any, ...]]]] = {}
-    for started_at, snapshot_id, body in connection.execute(
-        f"""
-        select snapshots.started_at, snapshots.snapshot_id, pages.body::text
-        from staging.snapshots as snapshots
-        inner join (
-            select distinct on (snapshot_id, page) * from staging.pages
-            where _dlt_load_id in {COUNTING}
-        ) as pages on pages.snapshot_id = snapshots.snapshot_id
-        where snapshots._dlt_load_id in {COUNTING} and not snapshots.is_unchanged
-        order by snapshots.snapshot_id, pages.page
-        """
-    ):
+    for started_at, snapshot_id, body in connection.execute(_OBSERVED):
         for item in json.loads(body, parse_float=Decimal)["data"] or []:
             who = item["advertiser"]
             said = (
@@ -197,14 +203,9 @@ def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
         " where table_schema = 'marts' and column_name not in ('run_id', 'load_id')"
         " group by table_name"
     ).fetchall()
-    return {
-        table: [
-            row
-            for (row,) in connection.execute(
-                "select t::text from (select {} from marts.{}) as t order by t::text".format(
-                    ", ".join(f'"{name}"' for name in columns), table
-                ).encode()
-            )
-        ]
-        for table, columns in tables
-    }
+    told = {}
+    for table, columns in tables:
+        listed = ", ".join(f'"{name}"' for name in columns)
+        query = f"select t::text from (select {listed} from marts.{table}) as t order by t::text"  # noqa: S608 - names of our own
+        told[table] = [row for (row,) in connection.execute(query.encode())]
+    return told

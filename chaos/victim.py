@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chaos.places import Watch, all_places
 from warehouse.settings import Settings, load_settings
@@ -61,7 +61,7 @@ class Orders:
 class Forge:
     """Makes victims. There is one forking process a Python process, whoever asks for it."""
 
-    def __enter__(self) -> Forge:
+    def __enter__(self) -> Self:
         """Begin to import, in a process beside this one."""
         from multiprocessing.forkserver import ensure_running
 

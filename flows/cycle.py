@@ -15,7 +15,13 @@ from types import FrameType
 
 from load.report import Progress
 from warehouse.errors import UserError
-from warehouse.postgres import Warehouse, open_warehouse, require_write_access, single_writer
+from warehouse.postgres import (
+    Warehouse,
+    Writer,
+    open_warehouse,
+    require_write_access,
+    single_writer,
+)
 from warehouse.settings import Settings, load_settings
 
 
@@ -49,6 +55,7 @@ class Cycle:
     settings: Settings
     warehouse: Warehouse
     surroundings: Surroundings
+    writer: Writer
 
     @property
     def data_docs(self) -> Path:
@@ -76,11 +83,11 @@ def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cy
     )
     with open_warehouse(settings) as warehouse:
         require_write_access(warehouse)
-        with single_writer(warehouse, "cycle"):
+        with single_writer(warehouse, "cycle") as writer:
             started = surroundings.clock()
             run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
             with _stop_on_signal(surroundings):
-                yield Cycle(run_id, settings, warehouse, surroundings)
+                yield Cycle(run_id, settings, warehouse, surroundings, writer)
 
 
 @contextmanager

@@ -34,7 +34,12 @@ def _is_worth_a_retry(_task: Any, _run: Any, state: Any) -> bool:
 
 @contextmanager
 def _step(cycle: Cycle, name: str) -> Iterator[None]:
-    """Say that a step runs, and record how long it took, whatever came of it."""
+    """Say that a step runs, and record how long it took, whatever came of it.
+
+    Raises:
+        UserError: another process may have begun a cycle, since what kept it out is gone.
+    """
+    cycle.writer.require()
     cycle.surroundings.on_step(name)
     started = time.perf_counter()
     try:

@@ -1,6 +1,7 @@
 """The dlt pipeline: put a batch into the warehouse as one load, and mend what a crash left."""
 
 import ctypes
+import errno
 import logging
 import os
 import shutil
@@ -22,6 +23,7 @@ from warehouse.postgres import Warehouse
 
 log = logging.getLogger(__name__)
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _WORKERS = 4
 _M_ARENA_MAX = -8  # of malloc.h
 _PACKAGES_KEPT = 3
@@ -35,13 +37,18 @@ class Landing:
     """The one pipeline, `binance_p2p`, with its folder under `home`."""
 
     def __init__(self, home: Path, warehouse: Warehouse) -> None:
-        """Open the pipeline; a working folder that cannot be read is thrown away."""
+        """Open the pipeline; a working folder that cannot be read is thrown away.
+
+        Raises:
+            UserError: nothing can be written there.
+        """
         self._folder = home / "dlt"
         self._warehouse = warehouse
         os.environ["DLT_DATA_DIR"] = str(self._folder)
         try:
             self._pipeline = self._open()
-        except Exception:
+        except Exception as failure:
+            self._require_disk(failure)
             log.exception("dlt's working folder is broken and is dropped")
             shutil.rmtree(self._working_folder, ignore_errors=True)
             self._pipeline = self._open()
@@ -59,7 +66,7 @@ class Landing:
             What happened to packages that were left: `nothing`, `finished`, `aborted`, `dropped`.
 
         Raises:
-            UserError: the warehouse does not answer.
+            UserError: the warehouse does not answer, or the disk is full.
         """
         self._sync()
         self._create_missing_tables()
@@ -69,6 +76,7 @@ class Landing:
             self._finish()
             outcome = "finished"
         except PipelineStepFailed as failure:
+            self._require_disk(failure)
             self._require_warehouse()
             log.warning("packages left cannot be finished", extra={"why": _why(failure)})
             outcome = self._abort()
@@ -87,12 +95,14 @@ class Landing:
 
         Raises:
             Refused: the warehouse refuses it. Nothing of it counts, nothing of it is left.
-            UserError: the warehouse does not answer. The load is finished by the next run.
+            UserError: the warehouse does not answer, or the disk is full. The load is finished by
+                the next run, or its books are read again.
         """
         try:
             self._pipeline.extract(binance_p2p(batch, state.dump()), loader_file_format="parquet")
             load_ids = self._finish()
         except PipelineStepFailed as failure:
+            self._require_disk(failure)
             self._require_warehouse()
             log.warning("batch refused", extra={"why": _why(failure)})
             self._abort()
@@ -153,6 +163,7 @@ class Landing:
         try:
             self._pipeline.sync_destination()
         except PipelineStepFailed as failure:
+            self._require_disk(failure)
             self._require_warehouse()
             raise UserError(
                 f"DATABASE_URL: the tables of dlt in the schema {SCHEMA} cannot be read: "
@@ -179,6 +190,17 @@ class Landing:
         loaded = sorted((self._working_folder / "load" / "loaded").glob("*"))
         for folder in loaded[:-_PACKAGES_KEPT]:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _require_disk(self, failure: BaseException) -> None:
+        """Tell a full disk from a batch that cannot land: no book is to blame, none is given up."""
+        error: BaseException | None = failure
+        while error is not None:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise UserError(
+                    f"P2P_HOME: dlt cannot write to {self._folder} ({error.strerror}): "
+                    "make room there; the next run goes on from here."
+                ) from failure
+            error = error.__cause__ or error.__context__
 
     def _require_warehouse(self) -> None:
         try:

@@ -13,6 +13,7 @@ from datetime import datetime
 import psycopg
 
 from load import catalogue, plan
+from load.alone import only_loader
 from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
@@ -26,7 +27,7 @@ from load.source import Batch
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
 from load.text import printable
 from warehouse.errors import UserError
-from warehouse.postgres import Warehouse, require_write_access, single_writer
+from warehouse.postgres import Warehouse, Writer, require_write_access
 from warehouse.settings import Settings
 
 __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
@@ -66,10 +67,11 @@ def run_cycle(
     share_arenas()
     try:
         require_write_access(warehouse, ("staging",))
-        with single_writer(warehouse, "load"):
+        with only_loader(settings.home, warehouse) as writer:
             cycle = _Cycle(
                 settings,
                 warehouse,
+                writer,
                 run_id,
                 clock,
                 stop or threading.Event(),
@@ -87,13 +89,15 @@ class _Cycle:
         self,
         settings: Settings,
         warehouse: Warehouse,
+        writer: Writer,
         run_id: str,
         clock: Callable[[], datetime],
         stop: threading.Event,
         on_progress: Callable[[Progress], None],
         pacer: Pacer,
     ) -> None:
-        self.settings, self.warehouse, self.run_id = settings, warehouse, run_id
+        self.settings, self.warehouse, self.writer = settings, warehouse, writer
+        self.run_id = run_id
         self.clock, self.stop, self.on_progress, self.pacer = clock, stop, on_progress, pacer
         self.report = CycleReport(run_id, clock())
         self.counted, self.opened = replace(pacer.counts), pacer.breaker.opened
@@ -296,6 +300,7 @@ class _Cycle:
         One reading that cannot land is landed as an incomplete one without its pages, so that it
         costs nobody else's.
         """
+        self.writer.require()
         before = self.state.dump()
         remember_batch(self.state, batch, self.clock)
         try:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 
@@ -12,7 +14,7 @@ from warehouse.premises import PORT
 from warehouse.server import DATABASE, USER
 from warehouse.settings import Settings
 
-__all__ = ["Warehouse", "open_warehouse", "require_write_access", "single_writer"]
+__all__ = ["Writer", "Warehouse", "open_warehouse", "require_write_access", "single_writer"]
 
 _LOCK_PATIENCE = "3s"
 _OLDEST_VERSION = 150_000  # MERGE and NULLS NOT DISTINCT came with 15
@@ -95,13 +97,38 @@ def require_write_access(
         )
 
 
+@dataclass(frozen=True)
+class Writer:
+    """The only one who does `name` in a warehouse, for as long as its connection stands."""
+
+    name: str
+    _connection: psycopg.Connection[tuple[Any, ...]] = field(repr=False)
+
+    def require(self) -> None:
+        """Make sure that it still is, before anything is written that others rely on.
+
+        A server that restarts, or somebody who ends our connection, lets the lock go with it, and
+        the next writer in; whoever went on writing then would be a second one.
+
+        Raises:
+            UserError: the connection is gone.
+        """
+        try:
+            self._connection.execute("select 1")
+        except psycopg.Error:
+            raise UserError(
+                "DATABASE_URL: the server ended the connection that kept other processes out "
+                f"({self.name}): this one stops, and the next run goes on from there."
+            ) from None
+
+
 @contextmanager
-def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
+def single_writer(warehouse: Warehouse, name: str) -> Iterator[Writer]:
     """Be the only one who does `name` in this warehouse while the context is open.
 
     A session's advisory lock on a connection of its own: the server drops it with the
     connection, so a killed writer leaves no lock behind, but for the moment that the server takes
-    to notice: hence a short wait.
+    to notice: hence a short wait. The other way round, see `Writer.require`.
 
     Raises:
         UserError: another process is at it.
@@ -117,7 +144,7 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[None]:
                 f"Another process is at it already ({name}) in this warehouse: "
                 "wait until it has ended, or end it."
             ) from None
-        yield
+        yield Writer(name, connection)
 
 
 def _require_answer(warehouse: Warehouse) -> None:

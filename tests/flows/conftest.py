@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaos.facts import everything
+from chaos.prefect import prefect_server as running_prefect
 from load.pacing import Pacer
 from simulator.market import Market
 from simulator.replay import Replay
@@ -35,8 +37,6 @@ START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 MINUTES = 20
 DATABASE = "flows_tests"
 PATIENCE = 120.0  # seconds
-# What a run writes of itself rather than of the market.
-_OF_THE_RUN = {"run_id", "load_id"}
 
 Table = list[tuple[Any, ...]]
 
@@ -83,22 +83,10 @@ class House:
         """State and error of each run, in order; of two that began at once the failed one first."""
         return self.rows("select state, error from ops.runs order by started_at, state")
 
-    def history(self) -> dict[str, Table]:
+    def history(self) -> dict[str, list[str]]:
         """Everything that the marts tell, in every column."""
-        told = {}
         with self.warehouse.connect() as connection:
-            tables = connection.execute(
-                "select table_name::text, array_agg(column_name::text order by column_name)"
-                " from information_schema.columns where table_schema = 'marts'"
-                " group by table_name"
-            ).fetchall()
-            for table, columns in tables:
-                listed = ", ".join(f'"{name}"' for name in columns if name not in _OF_THE_RUN)
-                told[table] = connection.execute(
-                    f"select t::text from (select {listed} from marts.{table}) as t"
-                    " order by t::text".encode()
-                ).fetchall()
-        return told
+            return everything(connection)
 
     def empty(self) -> None:
         """Begin anew; what dbt has parsed stays."""
@@ -143,19 +131,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             patch.delenv(name)
         for name in ("DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL", "REDIS_URL"):
             patch.delenv(name, raising=False)
-        from flows import prefect_home
-
-        before = set(os.environ)
-        prefect_home.prepare(tmp_path_factory.mktemp("prefect"))
-        from prefect.server.api.server import SubprocessASGIServer
-
-        server = SubprocessASGIServer()
-        server.start(timeout=120)
-        patch.setenv("PREFECT_API_URL", server.api_url)
-        yield server.api_url
-        server.stop()
-        for name in set(os.environ) - before - {"PREFECT_API_URL"}:
-            del os.environ[name]
+        with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
+            yield address
 
 
 @pytest.fixture(scope="session")
@@ -245,10 +222,10 @@ class Story:
     """
 
     paths: list[Path]
-    first: dict[str, Table]
-    second: dict[str, Table]
+    first: dict[str, list[str]]
+    second: dict[str, list[str]]
     """After the second frame."""
-    again: dict[str, Table]
+    again: dict[str, list[str]]
     """After the second frame was read twice."""
 
     def at(self, frame: int) -> Replay:

@@ -18,7 +18,7 @@ def test_killed_and_run_again_gives_what_an_undisturbed_run_gives(
 ) -> None:
     house.go_back_to("first")
     house.exchange.source = story.at(1)
-    victim = house.killer.start(house.settings, moment(1), point)
+    victim = house.killer.cycle(house.settings, moment(1), point)
     victim.join(PATIENCE)
     assert victim.exitcode == -signal.SIGKILL
     assert house.runs() == [("success", None), ("running", None)]
@@ -44,7 +44,7 @@ def test_killed_inside_a_models_statement_and_run_again_gives_what_an_undisturbe
         holding.execute(
             "select 1 from marts.fact_offers where adv_no = %s for update", [ad_number(3)]
         )
-        victim = house.killer.start(house.settings, moment(1))
+        victim = house.killer.cycle(house.settings, moment(1))
         wait_for(lambda: is_merging(house) or not victim.is_alive())
         assert victim.is_alive()
         victim.kill()

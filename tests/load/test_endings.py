@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from load.alone import only_loader
 from load.exchange import SEARCH
 from load.pipeline import ExchangeOutOfReach, Progress
 from load.source import TABLES, Batch
@@ -63,6 +64,37 @@ def test_a_ban_that_outlasts_the_cycle_with_nothing_read_is_out_of_reach(
 def test_a_second_loader_is_told_that_one_runs(loader: Loader) -> None:
     with single_writer(loader.warehouse, "load"), pytest.raises(UserError, match="load"):
         loader.run()
+
+
+def test_two_loaders_with_one_folder_and_different_warehouses_do_not_meet(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("load.alone._PATIENCE", 0.0)
+    elsewhere = replace(loader.warehouse, database="postgres")
+    with (
+        only_loader(loader.settings.home, elsewhere),
+        pytest.raises(UserError, match="P2P_HOME") as refused,
+    ):
+        loader.run()
+    assert "\n" not in str(refused.value)
+    assert loader.run().books_read == 3
+
+
+def test_a_loader_that_lost_its_lock_lands_nothing_more(loader: Loader, stub: Stub) -> None:
+    for number in range(60):
+        stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
+    told: list[Progress] = []
+
+    def let_another_in(progress: Progress) -> None:
+        told.append(progress)
+        if progress.books_done == 30:
+            loader.do("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+
+    with pytest.raises(UserError, match="kept other processes out"):
+        loader.run(on_progress=let_another_in)
+    assert told[-1].books_done == 63
+    assert loader.rows("select count(*) from staging.snapshots") == [0]
+    assert loader.run().books_read == 63
 
 
 def test_a_stop_lands_what_was_read_whole_and_leaves_the_rest(loader: Loader, stub: Stub) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from chaos.places import LOADER_PLACES
 from load.landing import Landing
 from load.source import Batch, binance_p2p
 from tests.load.conftest import Json, Loader, Stub, offer
 from tests.load.test_endings import spoil_pages_of_sell
-from tests.load.victim import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFERS = [offer(number) for number in range(45)]
@@ -84,7 +84,7 @@ def books_whole(loader: Loader) -> dict[str, list[int]]:
 WHOLE = {"VES-USDT-BUY": [3, 3], "VES-USDT-SELL": [1, 1], "VES-BTC-BUY": [1, 1]}
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", LOADER_PLACES)
 def test_killed_anywhere_and_run_again_is_as_never_killed(
     loader: Loader, stub: Stub, point: str
 ) -> None:

@@ -1,5 +1,6 @@
 """A server of the user's own: what is wrong with DATABASE_URL is said in one line."""
 
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
@@ -129,6 +130,40 @@ def test_a_second_writer_is_refused_until_the_first_has_left(warehouse: Warehous
     assert "\n" not in str(refused.value)
     with single_writer(warehouse, "load"):
         pass
+
+
+def test_a_second_writer_goes_on_when_the_first_leaves_while_it_waits(
+    warehouse: Warehouse,
+) -> None:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+
+    def leave_when_another_waits() -> None:
+        with single_writer(warehouse, "load"), warehouse.connect(autocommit=True) as watching:
+            is_first.set()
+            while watching.execute(waiting).fetchone() == (0,):
+                pass
+
+    is_first = threading.Event()
+    first = threading.Thread(target=leave_when_another_waits)
+    first.start()
+    is_first.wait()
+    with single_writer(warehouse, "load") as second:
+        second.require()
+    first.join()
+
+
+def test_a_writer_whose_connection_was_ended_is_none_any_more(warehouse: Warehouse) -> None:
+    with single_writer(warehouse, "load") as writer:
+        writer.require()
+        with warehouse.connect(autocommit=True) as other:
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+            )
+        with pytest.raises(UserError, match="DATABASE_URL.*kept other processes out") as refused:
+            writer.require()
+        assert "\n" not in str(refused.value)
+        with single_writer(warehouse, "load") as next_one:
+            next_one.require()
 
 
 def test_writers_of_different_things_do_not_meet(warehouse: Warehouse) -> None:
