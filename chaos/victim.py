@@ -171,6 +171,8 @@ def _clock(orders: Orders) -> Callable[[], datetime]:
 
         for module in (dlt.common.time, dlt.common.storages.load_package):
             vars(module)["precise_time"] = time_of_dlt
+        # Made where this process was forked from, and later than what the clock says now.
+        vars(dlt.common.time.increasing_precise_time)["_last"] = time_of_dlt()
     return lambda: orders.market_time - back + (datetime.now(UTC) - begun)
 
 
