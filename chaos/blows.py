@@ -73,14 +73,14 @@ def rounds(kills: int, seed: int) -> list[list[Blow]]:
     """The blows of each round, in order: every place is hit by a kill, with enough of them.
 
     A round is one state of the market. What strikes the loader comes first in it, while there is
-    something new to land; a few blows a round, so that states are many.
+    something new to land: two such blows a round, so that states are many.
     """
     chance = Random(seed)  # noqa: S311 - no secret
     loader, later = _chosen(kills, chance)
-    number = max(2, len(loader))
+    number = max(2, (len(loader) + 1) // 2)
     made: list[list[Blow]] = [[] for _ in range(number)]
     for each, blow in enumerate(loader):
-        made[each].append(blow)
+        made[each % number].append(blow)
     for each, blow in enumerate(later):
         made[each % number].append(blow)
     return made
