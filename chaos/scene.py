@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -77,6 +77,8 @@ class Scene:
             "binance_api_key": None,
             "redis_url": None,
             "api_url": self.exchange.url,
+            "rates_url": self.exchange.url,
+            "spot_url": self.exchange.url,
             "fiats": (),
             "assets": (),
             "hot": (),
@@ -96,13 +98,15 @@ class Scene:
         output.unlink(missing_ok=True)
         orders = self._orders(blow, output)
         begun = time.monotonic()
-        if blow and blow.what == DISK:
-            with self.disk.full(blow.free_bytes):
-                status = self.forge.start(orders).end(PATIENCE)
-        else:
+        is_hit = False
+        with self.disk.full(blow.free_bytes) if blow and blow.what == DISK else nullcontext():
             victim = self.forge.start(orders)
-            is_hit = blow is not None and self._strike(victim, blow)
-            status = victim.end(PATIENCE)
+            try:
+                if blow and blow.what != DISK:
+                    is_hit = self._strike(victim, blow)
+                status = victim.end(PATIENCE)
+            finally:
+                victim.process.kill()
         said = output.read_text(errors="replace") if output.exists() else ""
         if blow and blow.what == DISK:
             is_hit = self.disk.is_refused_in(said)

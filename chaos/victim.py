@@ -129,14 +129,15 @@ def run_command(orders: Orders, line: Connection) -> None:
     _speak_into(orders.output)
     import flows.cli
     import flows.cycle
-    import load.pipeline
+    import load.source
 
     def told_settings(**given: Any) -> Settings:
         return load_settings(**{**orders.settings, **given})
 
     vars(flows.cli)["load_settings"] = told_settings
     vars(flows.cycle)["Surroundings"] = partial(flows.cycle.Surroundings, clock=_clock(orders))
-    vars(load.pipeline)["BATCH_PAGES"] = BATCH_PAGES
+    pace = orders.settings["requests_per_second"]
+    vars(load.source)["BATCH_SECONDS"] = BATCH_PAGES / pace
     if orders.largest_file is not None:
         _limit_files(orders.largest_file)
     if orders.place is not None:
