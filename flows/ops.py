@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
+from flows.log import escape
+from warehouse.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -230,6 +233,19 @@ def take_drift(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def connected(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
-    """A connection on which each statement is its own transaction, unless said otherwise."""
-    with warehouse.connect(autocommit=True) as connection:
-        yield connection
+    """A connection on which each statement is its own transaction, unless said otherwise.
+
+    Raises:
+        UserError: the warehouse went away since the cycle began.
+    """
+    from psycopg import OperationalError
+
+    try:
+        with warehouse.connect(autocommit=True) as connection:
+            yield connection
+    except OperationalError as error:
+        said = escape(str(error).partition("\n")[0])
+        raise UserError(
+            f"DATABASE_URL: the warehouse stopped answering in the middle of a cycle ({said}): "
+            "the next run goes on from there."
+        ) from error
