@@ -110,6 +110,9 @@ class _Cycle:
             clock=clock,
         )
         self.interval_seconds = settings.extraction_interval * 60
+        self.rounds = plan.Rounds(
+            settings.requests_per_second, settings.extraction_interval, settings.hot
+        )
 
     def run(self) -> CycleReport:
         with self._step("recover"):
@@ -206,7 +209,7 @@ class _Cycle:
             self.unlanded = Batch(self.run_id)
 
     def _plan(self) -> deque[Book]:
-        listed = self.state.catalogue.books(self.settings.fiats, self.settings.assets)
+        listed = self._listed()
         with self.warehouse.connect(autocommit=True) as connection:
             self.report.books_corrected = follow(self.state, connection, listed)
         begun = self.state.cycle.started_us
@@ -215,17 +218,13 @@ class _Cycle:
             self.report.resumed = False
             self.state.cycle.started_us = to_microseconds(self.clock())
             due = listed
-        now = self.clock()
-        chosen = plan.due_books(
-            due if self.report.resumed else listed,
-            self.state.books,
-            plan.budget(self.settings.requests_per_second, self.settings.extraction_interval),
-            now,
-            self.interval_seconds,
-            self.settings.hot,
-        )
         self.report.books_listed = len(listed)
-        self.report.books_planned = len(chosen.books)
+        self.spent_before = self.pacer.counts.attempts
+        return self._plan_round(due if self.report.resumed else listed)
+
+    def _plan_round(self, listed: list[Book]) -> deque[Book]:
+        chosen = self.rounds.plan(listed, self.state.books, self._spent(), self.clock())
+        self.report.books_planned += len(chosen.books)
         log.info(
             "cycle planned",
             extra={
@@ -238,18 +237,25 @@ class _Cycle:
         )
         return deque(chosen.books)
 
+    def _spent(self) -> int:
+        """Requests of this cycle's books."""
+        return self.pacer.counts.attempts - self.spent_before
+
+    def _listed(self) -> list[Book]:
+        return self.state.catalogue.books(self.settings.fiats, self.settings.assets)
+
     def _was_read_since(self, book: Book, begun_us: int) -> bool:
         known = self.state.books.get(book)
         return known is not None and known.landed and known.read_us >= begun_us
 
     def _read_books(self, workers: ThreadPoolExecutor, books: deque[Book]) -> None:
-        """Read with `IN_FLIGHT` books under way; land whenever a batch is full.
+        """Read with `IN_FLIGHT` books under way; land when a batch is full, or a round is over.
 
         While a batch lands, the books under way are read on, but none is begun: so memory holds
         one batch and a few books, however slow the warehouse is.
         """
         in_flight: set[Future[Reading | None]] = set()
-        batch = self.unlanded
+        batch, is_left_open = self.unlanded, False
         while books or in_flight:
             while books and len(in_flight) < IN_FLIGHT:
                 in_flight.add(workers.submit(self._read, books.popleft()))
@@ -264,14 +270,19 @@ class _Cycle:
             if books and self._is_over():
                 self.report.books_cut_short += len(books)
                 books.clear()
-            if batch.is_full(self.settings.requests_per_second):
-                self._close_cycle(bool(books or in_flight))
+            is_last = not books and not in_flight
+            looks_again = is_last and not self._is_over() and self.rounds.has_more(self._spent())
+            if looks_again or batch.is_full(self.settings.requests_per_second):
+                self._close_cycle(looks_again or not is_last)
                 self._land(batch)
                 batch = Batch(self.run_id)
+            if looks_again:
+                books = self._plan_round(self._listed())
+                is_left_open = not books
         self.report.stopped |= self.stop.is_set() and self.report.books_cut_short > 0
         self._close_cycle(False)
         batch.prices = self.beside.collect(self.stop.is_set())
-        if batch.readings or batch.catalogue or batch.prices:
+        if batch.readings or batch.catalogue or batch.prices or is_left_open:
             self._land(batch)
 
     def _is_over(self) -> bool:

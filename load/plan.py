@@ -12,7 +12,7 @@ and that number is the threshold which meets the budget. So the policy is to rea
 its crawl value V(age) exceeds the threshold (Azar, Horvitz, Lubetzky, Peres and Shahaf, "Tractable
 near-optimal policies for crawling", PNAS 2018, with requests as the cost and offers as the weight;
 theirs is the case of one rate, `F = 1 - exp(-rate * t)`). Here the threshold need not be known: a
-cycle takes the highest values until its budget is spent.
+cycle takes the highest values, some minutes' worth at a time, until its budget is spent.
 
 Offers are not alike: few change all the time, most hardly ever. Over rates spread like that,
 `F = 1 - 1 / (1 + rate * t)`, which makes the value `n / (c * rate) * (log(1 + x) - x / (1 + x))`
@@ -34,6 +34,9 @@ FLOOR = 0.1
 OVERDUE_SECONDS = 24 * 3600.0
 """How long a book may go unread before that."""
 UNKNOWN_PAGES = 2
+ROUND_MINUTES = 5.0
+"""After so much of its budget a long cycle plans anew: by then what is hot may be due again."""
+_WORTH_A_ROUND = 0.1  # of a round's budget that must be left for another one
 _USUAL_RATE = 0.3  # changes an offer and hour, where nothing is known at all
 _TRUSTED_HOURS = 10.0  # offer-hours that must be watched to count as much as what is usual
 
@@ -47,6 +50,8 @@ class Plan:
     """What that is expected to cost."""
     left_out: int
     """Listed books that the budget does not reach, or that are empty and not due."""
+    is_whole: bool = False
+    """All that is listed fits: there is nothing to come back for in this cycle."""
 
 
 def budget(requests_per_second: float, interval_minutes: float) -> int:
@@ -101,7 +106,45 @@ def due_books(
     met = sum(choice.costs[book] for book in overdue[:1] if book in choice.chosen)
     choice.take(overdue, min(spendable, choice.spent - met + floor))
     choice.take(by_value, spendable)
-    return Plan(list(choice.chosen), choice.spent, len(states) - len(choice.chosen))
+    left_out = len(states) - len(choice.chosen)
+    return Plan(list(choice.chosen), choice.spent, left_out, is_whole=fits)
+
+
+class Rounds:
+    """The plans of one cycle: a long one looks again, so that a hot book is read more than once.
+
+    What a cycle may spend is the same, and so are the shares of it: each round has the floor. The
+    hot pairs come first in the cycle, and not in each of its rounds.
+    """
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        interval_minutes: float,
+        hot: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Nothing is spent yet."""
+        self._budget = budget(requests_per_second, interval_minutes)
+        self._at_once = budget(requests_per_second, min(interval_minutes, ROUND_MINUTES))
+        self._interval_seconds = interval_minutes * 60
+        self._hot = hot
+        self._latest: Plan | None = None
+
+    def has_more(self, spent: int) -> bool:
+        """Whether there is to be another plan, after so many requests."""
+        if self._latest is None:
+            return True
+        is_worth_it = self._budget - spent >= max(1.0, _WORTH_A_ROUND * self._at_once)
+        return is_worth_it and not self._latest.is_whole
+
+    def plan(
+        self, books: Sequence[Book], known: Mapping[Book, BookState], spent: int, now: datetime
+    ) -> Plan:
+        """What to read next, after so many requests."""
+        requests = max(1, min(self._at_once, self._budget - spent))
+        hot = self._hot if self._latest is None else ()
+        self._latest = due_books(books, known, requests, now, self._interval_seconds, hot)
+        return self._latest
 
 
 def crawl_value(offers: int, rate: float, age_seconds: float) -> float:

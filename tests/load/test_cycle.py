@@ -345,3 +345,32 @@ def test_a_hot_pair_is_read_in_every_cycle_though_it_is_empty_and_the_budget_sma
         "select run_id, asset_code from staging.snapshots where run_id <> 'run1' order by 1, 2"
     )
     assert read == [("run2", "USDT"), ("run3", "BTC"), ("run3", "USDT")]
+
+
+def test_within_a_long_cycle_the_budget_is_spent_in_rounds_that_follow_what_was_seen(
+    loader: Loader, stub: Stub
+) -> None:
+    stub.books.clear()
+    for number in range(12):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:3])
+    stub.override = search_only(
+        lambda body, times: (
+            envelope([offer(n, str(times)) for n in range(12)], 12)
+            if body["asset"] == "A7"
+            else None
+        )
+    )
+    slow = {"requests_per_second": 0.2, "extraction_interval": 15}  # three rounds of 54 requests
+    for number in range(12, 40):
+        stub.put(f"VES-A{number}-BUY", OFFERS[:3])
+    report = loader.run(settings=slow)
+    times = dict(
+        loader.rows(
+            "select asset_code, count(distinct started_at) from staging.snapshots group by 1"
+        )
+    )
+    assert len(times) == 40
+    assert times["A7"] > 1
+    assert sum(times.values()) == report.books_read == report.books_planned
+    assert 150 <= len(stub.searches()) <= 162
+    assert not loader.run(settings=slow).resumed

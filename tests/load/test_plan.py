@@ -13,6 +13,7 @@ from load.plan import (
     UNKNOWN_PAGES,
     Habits,
     Plan,
+    Rounds,
     budget,
     crawl_value,
     due_books,
@@ -243,3 +244,67 @@ def test_the_plan_does_not_depend_on_the_order_of_what_is_known(
     shuffled = list(known.items())
     random.shuffle(shuffled)
     assert chosen(dict(shuffled), requests, hot) == chosen(known, requests, hot)
+
+
+MARKET = {
+    book("HOT"): read(30, offers=200, pages=10, news=4_000, watched=200),
+    **{book(f"B{number}"): read(30, pages=10, news=1, watched=2_000) for number in range(20)},
+}
+
+
+def test_a_long_cycle_plans_again_after_five_minutes_of_its_budget() -> None:
+    rounds = Rounds(0.1, 20)
+    spent = 0
+    while rounds.has_more(spent):
+        plan = rounds.plan(list(MARKET), MARKET, spent, NOON)
+        assert 0 < plan.requests <= budget(0.1, 5)
+        spent += plan.requests
+    assert abs(spent - budget(0.1, 20)) < 10, "within what one book costs"
+
+
+def test_a_hot_book_is_read_again_within_a_cycle_once_it_is_worth_it() -> None:
+    rounds, known, now, reads = Rounds(0.1, 20), dict(MARKET), NOON, []
+    for _ in range(4):
+        for due in rounds.plan(list(known), known, 0, now).books:
+            now += timedelta(seconds=100)
+            reads.append(due)
+            earlier = MARKET[due]
+            known[due] = BookState(
+                to_microseconds(now), True, "", "", 0, earlier.offers, earlier.pages,
+                news=earlier.news, watched=earlier.watched,
+            )  # fmt: skip
+    assert reads[0] == book("HOT")
+    assert reads.count(book("HOT")) == 4
+    assert max(reads.count(other) for other in MARKET if other != book("HOT")) == 1
+
+
+def test_the_hot_pairs_come_first_in_a_cycle_and_not_in_each_of_its_rounds() -> None:
+    rounds = Rounds(0.1, 20, [("VES", "B7")])
+    assert rounds.plan(list(MARKET), MARKET, 0, NOON).books[0] == book("B7")
+    later = {**MARKET, book("B7"): read(1, pages=10, news=1, watched=2_000)}
+    assert book("B7") not in rounds.plan(list(later), later, 27, NOON).books
+
+
+def test_each_round_keeps_the_floor_for_what_is_overdue() -> None:
+    overdue = OVERDUE_SECONDS / 60 + 60
+    known = MARKET | {book(f"OLD{n}"): read(overdue + n, offers=0) for n in range(9)}
+    rounds = Rounds(0.1, 20)
+    for number, oldest in enumerate(["OLD8", "OLD6", "OLD4", "OLD2"]):
+        plan = rounds.plan(list(known), known, 27 * number, NOON)
+        taken = [due for due in plan.books if due.asset.startswith("OLD")]
+        assert taken[0].asset == oldest
+        for due in taken[: int(FLOOR * 27)]:
+            known[due] = read(0, offers=0, empties=1)
+
+
+def test_what_fits_into_a_round_is_read_once_and_that_is_the_cycle() -> None:
+    rounds = Rounds(2, 20)
+    assert len(rounds.plan(list(MARKET), MARKET, 0, NOON).books) == len(MARKET)
+    assert not rounds.has_more(210)
+
+
+def test_too_little_for_another_round_ends_the_cycle() -> None:
+    rounds = Rounds(0.1, 20)
+    rounds.plan(list(MARKET), MARKET, 0, NOON)
+    assert rounds.has_more(105)
+    assert not rounds.has_more(106)
