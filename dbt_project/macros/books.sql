@@ -183,8 +183,10 @@
     to claim its loads after `int_book_offers`.
 -#}
 {% macro book_offers() -%}
-    {%- set kept = ref('int_book_offers') -%}
-    {%- set needs = [ref('fact_snapshots'), ref('fact_offer_snapshots')] -%}
+    {#- While dbt parses, both are named; a unit test knows only what it was given. -#}
+    {%- if not execute or is_incremental() -%}
+        {%- set kept = ref('int_book_offers') -%}
+    {%- endif -%}
     {% if is_incremental() %}
         {{ kept }}
     {%- else -%}

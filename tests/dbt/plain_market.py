@@ -29,6 +29,7 @@ class Offer:
     orders: int = 500
     is_merchant: bool = False
     is_promoted: bool = False
+    methods: tuple[str, ...] = ("Wise",)
 
     @property
     def p(self) -> Fraction:
@@ -54,6 +55,7 @@ class Offer:
                 "classify": "profession" if self.is_merchant else "mass",
             },
             advertiser={"userNo": self.user, "monthOrderCount": self.orders},
+            methods=[{"identifier": name, "tradeMethodName": name} for name in self.methods],
             promoted=self.is_promoted,
         )
 

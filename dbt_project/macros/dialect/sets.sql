@@ -61,3 +61,25 @@
         '{}'
     )
 {%- endmacro %}
+
+{#- Returns a lateral join that gives one row per place in arrays of one length: `number`. -#}
+{% macro unnest_together(arrays, name, columns) -%}
+    {{ return(adapter.dispatch('unnest_together', 'p2p')(arrays, name, columns)) }}
+{%- endmacro %}
+
+{% macro default__unnest_together(arrays, name, columns) -%}
+    cross join lateral unnest(
+        {%- for array in arrays %}
+            {{ array }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) with ordinality as {{ name }} ({{ columns | join(', ') }}, number)
+{%- endmacro %}
+
+{#- Returns the row of an array of two dimensions with that number, as an array. -#}
+{% macro row_of(array, number) -%}
+    {{ return(adapter.dispatch('row_of', 'p2p')(array, number)) }}
+{%- endmacro %}
+
+{% macro default__row_of(array, number) -%}
+    {{ array }}[{{ number }}:{{ number }}][:]
+{%- endmacro %}

@@ -49,3 +49,21 @@
         limit 1
     ) as {{ name }} on true
 {%- endmacro %}
+
+{#-
+    Returns a left join with the last row of `table` before a moment, as `name`: the newest by
+    `moment` among those that meet the conditions, of which one names the table `earlier`.
+-#}
+{% macro left_join_latest(table, name, conditions, moment) -%}
+    {{ return(adapter.dispatch('left_join_latest', 'p2p')(table, name, conditions, moment)) }}
+{%- endmacro %}
+
+{% macro default__left_join_latest(table, name, conditions, moment) -%}
+    left join lateral (
+        select *
+        from {{ table }} as earlier
+        where {{ conditions | join(' and ') }}
+        order by earlier.{{ moment }} desc
+        limit 1
+    ) as {{ name }} on true
+{%- endmacro %}
