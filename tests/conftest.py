@@ -37,6 +37,29 @@ def warehouse(server: Warehouse) -> Iterator[Warehouse]:
         connection.execute(f'drop database "{name}" with (force)'.encode())
 
 
+@pytest.fixture(scope="session")
+def built_warehouse(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A database in which the made-up market was built, every mart of it; to be read only."""
+    from flows import ops
+    from flows.transform import run_dbt
+    from tests.made_up_market import land_market
+
+    with server.connect(autocommit=True) as connection:
+        connection.execute("create database built_market")
+    warehouse = replace(server, database="built_market")
+    with warehouse.connect(autocommit=True) as connection:
+        connection.execute("set client_min_messages = error")
+        ops.prepare(connection)
+        land_market(connection)
+    report = run_dbt(
+        warehouse,
+        ["build", "--exclude-resource-type", "test", "unit_test"],
+        tmp_path_factory.mktemp("dbt"),
+    )
+    assert report.is_success, report.failures
+    return warehouse
+
+
 @pytest.fixture
 def settings(warehouse: Warehouse, tmp_path: Path) -> Settings:
     """Settings that lead to the test's own database and home."""

@@ -1,0 +1,88 @@
+"""Where a number or a time stands on a chart, and which of them are written beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_STEPS = [
+    *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12)),
+    *(timedelta(days=days) for days in (1, 2, 7, 14, 30, 90, 180, 365)),
+]
+_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday, so that weeks begin on one
+MOST_TICKS = 5
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Numbers from `low` to `high` on a length; `at` runs from 0 at the low end to 1."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    @classmethod
+    def around(cls, values: Sequence[float], *, from_zero: bool = False) -> Scale:
+        """A scale with round ends that holds all of `values`."""
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        if from_zero:
+            low, high = min(low, 0.0), max(high, 0.0)
+        if high - low <= abs(high) * 1e-9:
+            room = abs(high) * 0.01 or 1.0
+            low, high = (low if from_zero and low == 0 else low - room), high + room
+        step = _round_step((high - low) / 4)
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        ticks = tuple(number * step for number in range(first, last + 1))
+        return cls(ticks[0], ticks[-1], ticks)
+
+    def at(self, value: float) -> float:
+        """Where `value` stands, as a share of the length."""
+        return (value - self.low) / (self.high - self.low)
+
+    def label(self, value: float) -> str:
+        """A tick as it is written: as many decimals as the step needs."""
+        step = self.ticks[1] - self.ticks[0]
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        if abs(value) >= 1e6 and step >= 1e4:
+            return f"{value / 1e6:,.{max(0, 6 - math.floor(math.log10(step) + 1e-9))}f}M"
+        return f"{value:,.{decimals}f}" if value or decimals else "0"
+
+
+def _round_step(rough: float) -> float:
+    power: float = 10.0 ** math.floor(math.log10(rough))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times from `start` to `end` on a length."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def around(cls, times: Sequence[datetime]) -> Times:
+        """From the first to the last of `times`; a single one stands in the middle."""
+        start, end = min(times), max(times)
+        if end - start < timedelta(minutes=1):
+            return cls(start - timedelta(minutes=30), end + timedelta(minutes=30))
+        return cls(start, end)
+
+    def at(self, time: datetime) -> float:
+        """Where `time` stands, as a share of the length."""
+        return (time - self.start) / (self.end - self.start)
+
+    def ticks(self) -> list[tuple[datetime, str]]:
+        """Round times, each with what is written below it; a date wherever a day begins."""
+        span = self.end - self.start
+        step = next((step for step in _STEPS if span / step <= MOST_TICKS), _STEPS[-1])
+        number = math.ceil((self.start - _EPOCH) / step)
+        ticks: list[tuple[datetime, str]] = []
+        while (time := _EPOCH + number * step) <= self.end:
+            is_day = step >= timedelta(days=1) or (time.hour, time.minute) == (0, 0)
+            ticks.append((time, f"{time:%d %b}" if is_day else f"{time:%H:%M}"))
+            number += 1
+        return ticks

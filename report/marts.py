@@ -1,0 +1,81 @@
+"""Questions to the marts, all to one moment of the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from warehouse.errors import UserError
+from warehouse.postgres import Warehouse
+
+Row = dict[str, Any]
+PATIENCE = "60s"
+
+
+class MissingMart(Exception):
+    """A mart, or a column of one, is not in this warehouse; its text is for readers of the page."""
+
+
+class Marts:
+    """Reads the marts, as they all stood when the first question was asked."""
+
+    def __init__(self, connection: psycopg.Connection[Any], now: datetime) -> None:
+        """Ages are counted to `now`, when the page is made."""
+        self._connection = connection
+        self.now = now
+        self._definitions: dict[tuple[str, str], str] | None = None
+
+    def rows(self, question: str, **parameters: Any) -> list[Row]:
+        """The answer to a question.
+
+        Raises:
+            MissingMart: this warehouse was built before the mart was, or has not been built yet.
+        """
+        try:
+            with self._connection.transaction(), self._connection.cursor(row_factory=dict_row) as c:
+                return c.execute(question.encode(), parameters).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+            what = (error.diag.message_primary or "a mart does not exist").strip()
+            raise MissingMart(what) from None
+
+    def row(self, question: str, **parameters: Any) -> Row | None:
+        """The first row of the answer, if it has one."""
+        found = self.rows(question, **parameters)
+        return found[0] if found else None
+
+    def definition(self, mart: str, metric: str) -> str:
+        """How a metric is worked out, as the warehouse itself defines it; empty if it does not."""
+        if self._definitions is None:
+            found = self.rows("select mart, metric, formula from marts.metric_definitions")
+            self._definitions = {(row["mart"], row["metric"]): row["formula"] for row in found}
+        return self._definitions.get((mart, metric), "")
+
+
+@contextmanager
+def open_marts(warehouse: Warehouse, now: datetime | None = None) -> Iterator[Marts]:
+    """The marts of a warehouse, read only.
+
+    Raises:
+        UserError: nothing is in them, or the server gives up.
+    """
+    try:
+        with warehouse.connect() as connection:
+            connection.read_only = True
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.execute(f"set local statement_timeout = '{PATIENCE}'".encode())
+            marts = Marts(connection, now or datetime.now(UTC))
+            try:
+                known = marts.row("select from marts.fact_snapshots limit 1")
+            except MissingMart:
+                known = None
+            if known is None:
+                raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
+            yield marts
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error)
+        raise UserError(f"The report could not be made: {said}") from None

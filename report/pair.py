@@ -1,0 +1,93 @@
+"""The page of one pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from report import figures
+from report.markup import Markup
+from report.marts import Marts, MissingMart, Row
+from report.page import Section, Tile, page
+from report.pairs import Pair, find_pair
+from report.sections import actors, health, price, spread
+
+SECTIONS: dict[str, Callable[[Marts, Pair], Section]] = {
+    "price": price.write,
+    "spread": spread.write,
+    "concentration": actors.write,
+    "health": health.write,
+}
+
+SPREAD = """
+select ask, bid, spread_pct, reference_price_kind, buy_snapshot_at
+from marts.market_spreads
+where fiat_code = %(fiat)s and asset_code = %(asset)s
+order by buy_snapshot_at desc
+limit 1
+"""
+
+READINGS = """
+select count(*) as n, count(*) filter (where quality_verdict = 'trusted') as n_trusted
+from marts.fact_snapshots
+where
+    fiat_code = %(fiat)s and asset_code = %(asset)s
+    and started_at > %(newest)s::timestamptz - interval '1 day'
+"""
+
+
+def pair_page(marts: Marts, name: str) -> Markup:
+    """The page of the pair of that name.
+
+    Raises:
+        UserError: there is no such pair in the warehouse.
+    """
+    pair = find_pair(marts, name)
+    old = figures.duration(marts.now - pair.newest)
+    lead = (
+        f"What one {pair.asset} costs in {pair.fiat} on the P2P market. Newest reading: "
+        f"{figures.moment(pair.newest)}, {old} before this page was made."
+    )
+    writers = [(title, partial(write, marts, pair)) for title, write in SECTIONS.items()]
+    return page(f"{pair.name} on the P2P market", lead, _tiles(marts, pair), writers, marts.now)
+
+
+def _tiles(marts: Marts, pair: Pair) -> list[Tile]:
+    return [*_prices(marts, pair), _readings(marts, pair), _freshness(marts, pair)]
+
+
+def _prices(marts: Marts, pair: Pair) -> list[Tile]:
+    try:
+        found = pair.rows(marts, SPREAD)
+    except MissingMart:
+        return []
+    if not found:
+        return [Tile("No spread", figures.NOTHING, "no two trusted readings of the sides are near")]
+    (row,) = found
+    at = f"{row['buy_snapshot_at']:%d %b %H:%M}"
+    notion = f"{row['reference_price_kind'] or 'no'} price, {pair.fiat}, {at}"
+    return [
+        Tile(f"You buy {pair.asset} at (ask)", figures.price(row["ask"]), notion, "ask"),
+        Tile(f"You sell {pair.asset} at (bid)", figures.price(row["bid"]), notion, "bid"),
+        Tile("Spread", figures.percent(row["spread_pct"]), "ask / bid - 1, the same notion"),
+    ]
+
+
+def _readings(marts: Marts, pair: Pair) -> Tile:
+    row: Row = pair.rows(marts, READINGS, newest=pair.newest)[0]
+    said = figures.percent(100 * row["n_trusted"] / row["n"], 0)
+    look = "" if row["n_trusted"] == row["n"] else "bad"
+    return Tile(
+        "Trusted readings", said, f"{row['n_trusted']:,} of {row['n']:,} in its last 24 h", look
+    )
+
+
+def _freshness(marts: Marts, pair: Pair) -> Tile:
+    if pair.trusted is None:
+        return Tile("Age of the price", "none", "no reading could be trusted", "bad")
+    age = marts.now - pair.trusted
+    return Tile(
+        "Age of the price",
+        figures.duration(age),
+        f"trusted reading of {pair.trusted:%d %b %H:%M} UTC",
+    )

@@ -1,0 +1,79 @@
+"""How much of the market was read, hour by hour, and what of it could not be trusted."""
+
+from __future__ import annotations
+
+from report import bars, figures
+from report.charts import Chart, Point, Series
+from report.markup import Content, element
+from report.marts import Marts
+from report.page import Section
+
+HOURS = """
+with latest as (
+    select max(started_at) as newest from marts.fact_snapshots
+)
+
+select
+    date_trunc('hour', snapshots.started_at at time zone 'UTC') at time zone 'UTC' as hour,
+    count(*) as readings,
+    count(*) filter (where snapshots.quality_verdict = 'trusted') as trusted,
+    count(*) filter (where snapshots.quality_verdict = 'incomplete') as incomplete,
+    count(*) filter (where snapshots.quality_verdict = 'suspect') as suspect
+from marts.fact_snapshots as snapshots
+cross join latest
+where snapshots.started_at > latest.newest - interval '7 days'
+group by hour
+order by hour
+"""
+
+REASONS = """
+select
+    trading_pair, side, quality_verdict, quality_reasons,
+    count(*) as readings,
+    max(started_at) as last_at
+from marts.fact_snapshots
+where
+    quality_verdict != 'trusted'
+    and started_at > (select max(started_at) - interval '1 day' from marts.fact_snapshots)
+group by trading_pair, side, quality_verdict, quality_reasons
+order by readings desc, trading_pair, side
+limit 20
+"""
+
+
+def write(marts: Marts) -> Section:
+    """Readings by hour, and the books that were not trusted of late."""
+    hours = marts.rows(HOURS)
+    series = [
+        Series(name, look, [Point(row["hour"], float(row[name])) for row in hours])
+        for name, look in (("trusted", "fourth main"), ("incomplete", "bid"), ("suspect", "ask"))
+    ]
+    return Section(
+        "Freshness and completeness",
+        "Readings of books by the hour they began, UTC, by what came of them. An hour without "
+        "any is a gap. The last 7 days.",
+        [
+            Chart("Readings by the hour", series, "{:,.0f}".format, from_zero=True).draw(),
+            element(
+                "h3",
+                "What could not be trusted in the last 24 hours, and why: no price is made of it",
+            ),
+            _reasons(marts),
+        ],
+    )
+
+
+def _reasons(marts: Marts) -> Content:
+    rows = [
+        [
+            element("b", f"{row['trading_pair']} {row['side']}"),
+            row["quality_verdict"],
+            figures.count(row["readings"]),
+            f"{row['last_at']:%d %b %H:%M}",
+            row["quality_reasons"] or "",
+        ]
+        for row in marts.rows(REASONS)
+    ]
+    if not rows:
+        return element("p", "Nothing: every reading was whole and believed.", class_="none")
+    return bars.table(["book", "verdict", "readings", "last, UTC", "why"], rows, "texts")

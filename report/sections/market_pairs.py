@@ -1,0 +1,138 @@
+"""All pairs in one table: price, spread, premium, completeness and age."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from report import bars, figures
+from report.charts import Point
+from report.markup import Content, element
+from report.marts import Marts, MissingMart, Row
+from report.page import Section
+
+MOST_PAIRS = 250
+
+PAIRS = """
+with latest as (
+    select max(started_at) as newest from marts.fact_snapshots
+),
+
+readings as (
+    select
+        snapshots.fiat_code,
+        snapshots.asset_code,
+        snapshots.trading_pair,
+        count(*) as readings,
+        count(*) filter (where snapshots.quality_verdict = 'trusted') as trusted,
+        max(snapshots.started_at) filter (where snapshots.quality_verdict = 'trusted')
+            as trusted_at,
+        max(snapshots.offers_distinct) filter (where snapshots.side = 'BUY') as buy_offers,
+        max(snapshots.offers_distinct) filter (where snapshots.side = 'SELL') as sell_offers
+    from marts.fact_snapshots as snapshots
+    cross join latest
+    where snapshots.started_at > latest.newest - interval '1 day'
+    group by snapshots.fiat_code, snapshots.asset_code, snapshots.trading_pair
+),
+
+spreads as (
+    select distinct on (fiat_code, asset_code) *
+    from marts.market_spreads
+    cross join latest
+    where buy_snapshot_at > latest.newest - interval '1 day'
+    order by fiat_code, asset_code, buy_snapshot_at desc
+)
+
+select
+    readings.*,
+    spreads.ask,
+    spreads.bid,
+    spreads.spread_pct,
+    spreads.is_crossed,
+    spreads.reference_price_kind,
+    coalesce(readings.buy_offers, 0) + coalesce(readings.sell_offers, 0) as offers
+from readings
+left join spreads using (fiat_code, asset_code)
+order by offers desc, readings.trading_pair
+"""
+
+MIDS = """
+select distinct on (trading_pair, date_trunc('hour', buy_snapshot_at))
+    trading_pair, buy_snapshot_at as at, mid
+from marts.market_spreads
+where
+    mid is not null and buy_snapshot_at > (
+        select max(started_at) - interval '1 day' from marts.fact_snapshots
+    )
+order by trading_pair, date_trunc('hour', buy_snapshot_at), buy_snapshot_at desc
+"""
+
+PREMIUMS = """
+select distinct on (fiat_code, asset_code)
+    fiat_code, asset_code, premium_mid_pct, rate_kind, rate_source, official_rate_date
+from marts.parallel_premiums
+where premium_mid_pct is not null
+order by fiat_code, asset_code, day desc, rate_kind = 'mid_market' desc, rate_kind
+"""
+
+
+def write(marts: Marts) -> Section:
+    """The table of pairs, the largest first."""
+    pairs = marts.rows(PAIRS)
+    mids: dict[str, list[Point]] = defaultdict(list)
+    for row in marts.rows(MIDS):
+        mids[row["trading_pair"]].append(Point(row["at"], float(row["mid"])))
+    premiums, beside = _premiums(marts)
+    rest = len(pairs) - MOST_PAIRS
+    note = f"The {MOST_PAIRS} largest; {rest:,} more are in market_spreads. " if rest > 0 else ""
+    heads = [
+        "pair", "ask", "bid", "notion", "mid, 24 h", "spread", "premium", "offers, BUY / SELL",
+        "trusted readings", "age of the price",
+    ]  # fmt: skip
+    return Section(
+        "Pairs",
+        "Reference prices in fiat per unit of the asset, both of the same notion; the spread is "
+        "ask / bid - 1, red where the sides are crossed. Offers are the most that one reading of "
+        f"the last 24 hours showed. {note}{beside}",
+        bars.table(heads, [_row(marts, row, mids, premiums) for row in pairs[:MOST_PAIRS]]),
+        f"Ages as of {figures.moment(marts.now)}, when this page was made.",
+    )
+
+
+def _premiums(marts: Marts) -> tuple[dict[tuple[str, str], Row], str]:
+    try:
+        found = marts.rows(PREMIUMS)
+    except MissingMart as missing:
+        return {}, f"The premium over the official rate is left out ({missing})."
+    if not found:
+        return {}, "No official rate is known yet, and so no premium."
+    newest = max(row["official_rate_date"] for row in found)
+    sources = ", ".join(sorted({row["rate_source"] for row in found if row["rate_source"]}))
+    return (
+        {(row["fiat_code"], row["asset_code"]): row for row in found},
+        f"The premium is that of the mid over the official rate ({sources}, newest of "
+        f"{figures.day(newest)}).",
+    )
+
+
+def _row(
+    marts: Marts, row: Row, mids: dict[str, list[Point]], premiums: dict[tuple[str, str], Row]
+) -> list[Content]:
+    premium = premiums.get((row["fiat_code"], row["asset_code"]))
+    age = None if row["trusted_at"] is None else marts.now - row["trusted_at"]
+    trusted = 100 * row["trusted"] / row["readings"]
+    return [
+        element("b", row["trading_pair"]),
+        element("span", figures.price(row["ask"]), class_="is-ask"),
+        element("span", figures.price(row["bid"]), class_="is-bid"),
+        element("span", row["reference_price_kind"] or figures.NOTHING, class_="is-quiet"),
+        bars.spark(mids.get(row["trading_pair"], [])),
+        element(
+            "span",
+            figures.percent(row["spread_pct"]),
+            class_="is-bad" if row["is_crossed"] else None,
+        ),
+        figures.percent(premium["premium_mid_pct"] if premium else None, signed=True),
+        f"{figures.count(row['buy_offers'])} / {figures.count(row['sell_offers'])}",
+        element("span", figures.percent(trusted, 0), class_=None if trusted > 95 else "is-bad"),
+        figures.duration(age),
+    ]

@@ -1,0 +1,87 @@
+"""Three days of a small market, landed directly: whatever a mart tells, there is some of it here.
+
+Two pairs, a reading each half hour around noon. The price rises a little from reading to reading;
+some offers are filled by and by, with their advertisers' order counts; some are bait. One reading
+is cut short, one has its sides swapped, and one advertiser writes HTML where others write names.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from tests.landing import Book, Reading, item, land
+
+START = datetime(2026, 11, 1, 10, tzinfo=UTC)
+DAYS = 3
+READINGS = 7
+OFFERS = 40
+HOSTILE = "<img src=x onerror=alert(document.domain)>"
+"""A nickname, and the name and identifier of a payment method."""
+
+PRICES: dict[str, float] = {"VES": 600.0, "ARS": 1450.0}
+METHODS = ["Banesco", "PagoMovil", "Zelle", HOSTILE]
+CUT_SHORT = ("VES", "USDT", "BUY"), 2, 2
+SWAPPED = ("VES", "USDT", "SELL"), 1, 4
+"""A book with the day and the reading, counted from 0, that is not to be trusted."""
+
+
+def land_market(connection: psycopg.Connection[Any]) -> None:
+    """Land the three days, a load each."""
+    books: list[Book] = [(fiat, "USDT", side) for fiat in PRICES for side in ("BUY", "SELL")]
+    for day in range(DAYS):
+        readings = [_reading(book, day, number) for number in range(READINGS) for book in books]
+        land(connection, f"{day + 1}", readings, run_id=f"run-{day + 1}")
+
+
+def _reading(book: Book, day: int, number: int) -> Reading:
+    at = START + timedelta(days=day, minutes=30 * number, seconds=20 * (book[2] == "SELL"))
+    offers = [_offer(book, place, day * READINGS + number) for place in range(OFFERS)]
+    if (book, day, number) == SWAPPED:
+        for offer in offers:
+            offer["adv"]["tradeType"] = book[2]
+    reason = "http_429" if (book, day, number) == CUT_SHORT else None
+    return Reading(book, at, [offers[:10], offers[10:]], incomplete_reason=reason)
+
+
+def _offer(book: Book, place: int, step: int) -> dict[str, Any]:
+    """The offer at a place of a book at a time: the first is bait, the last the hostile one's."""
+    fiat, _, side = book
+    away = 1 if side == "BUY" else -1
+    level = PRICES[fiat] * (1 + 0.002 * step)
+    price = Decimal(f"{level * (1 + away * (0.001 + 0.0005 * (place // 4))):.2f}")
+    chance = random.Random(f"{book}{place}")
+    quantity = Decimal(chance.randrange(200, 3000)) - (step * 5 if place % 3 == 0 else 0)
+    adv: dict[str, Any] = {
+        "surplusAmount": f"{quantity}",
+        "tradableQuantity": f"{quantity}",
+        "minSingleTransAmount": f"{PRICES[fiat] * 5:.0f}",
+        "maxSingleTransAmount": f"{PRICES[fiat] * chance.choice([100, 500, 2000]):.0f}",
+    }
+    if place == 0:
+        price = Decimal(f"{level * (1 - away * 0.2):.2f}")
+        adv |= {"surplusAmount": "2", "tradableQuantity": "2"}
+    names: Sequence[str] = [METHODS[place % 3], METHODS[(place // 2) % 3]]
+    name = f"Trader {place}"
+    if place == OFFERS - 1:
+        names, name = [HOSTILE], HOSTILE
+        adv |= {"tradableQuantity": "9000", "surplusAmount": "9000"}
+    return item(
+        f"1299{('VES', 'ARS').index(fiat)}{('BUY', 'SELL').index(side)}{place:014}",
+        f"{price}",
+        side=side,
+        adv=adv,
+        advertiser={
+            "userNo": f"s{side}{place // 2 if place < 8 else place}",
+            "nickName": name,
+            "userType": "merchant" if place % 4 == 0 else "user",
+            "monthOrderCount": 120 + step,
+        },
+        methods=[{"identifier": one, "tradeMethodName": one} for one in dict.fromkeys(names)],
+        promoted=place == 5,
+    )
