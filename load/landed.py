@@ -36,6 +36,7 @@ _INDEXES: dict[str, LiteralString] = {
     "snapshots_load_id": "snapshots (_dlt_load_id)",
     "snapshots_snapshot_id": "snapshots (snapshot_id)",
     "snapshots_book": "snapshots (fiat_code, asset_code, side, started_at)",
+    "payment_methods_reading_id": "payment_methods (reading_id)",
     "official_rates_load_id": "official_rates (_dlt_load_id)",
     "spot_prices_load_id": "spot_prices (_dlt_load_id)",
     "spot_prices_read_at": "spot_prices (read_at)",

@@ -242,3 +242,54 @@ def _land_catalogue(
             "insert into staging.trading_pairs values (%s, '2026-01-01T00:00:00Z', %s, %s, %s, %s)",
             (f"trading_pairs-{fiat}-{load_id}", fiat, asset, side, load_id),
         )
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One official rate, as a source published it."""
+
+    fiat: str
+    published_at: datetime
+    rate: str
+    kind: str = "mid_market"
+    bid: str | None = None
+    ask: str | None = None
+    source: str = "open.er-api.com"
+
+
+def land_prices(
+    connection: psycopg.Connection[Any],
+    load_id: str,
+    rates: Iterable[Rate] = (),
+    spot: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    at: datetime,
+) -> None:
+    """Lands what was read at one time beside the exchange; `spot` is bid and ask by asset."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        for rate in rates:
+            cursor.execute(
+                "insert into staging.official_rates values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)",
+                (
+                    f"official_rates-{at:%Y%m%dT%H%M%S}",
+                    at,
+                    rate.kind,
+                    rate.source,
+                    rate.published_at,
+                    rate.fiat,
+                    rate.rate,
+                    rate.bid,
+                    rate.ask,
+                    load_id,
+                ),
+            )
+        for asset, (bid, ask) in (spot or {}).items():
+            cursor.execute(
+                "insert into staging.spot_prices values (%s,%s,%s,%s,'USDT',%s,'1',%s,'1',%s)",
+                (f"spot_prices-{at:%H%M%S}", at, f"{asset}USDT", asset, bid, ask, load_id),
+            )
+        cursor.execute(
+            "insert into staging._dlt_loads (load_id, schema_name, status) values (%s, %s, 0)",
+            (load_id, "binance_p2p"),
+        )

@@ -148,7 +148,7 @@
 
 {#-
     Returns a condition on `started_at` of `fact_snapshots`: at or after the earliest reading that
-    some consumer lacks. Where a reading came late, behind one that was told already, from the
+    some consumer lacks. Where a reading came late, behind one that some consumer has told, from the
     beginning of its day (UTC) on: marts that add up days tell such a day again.
 -#}
 {% macro unread_since(models) -%}
@@ -161,7 +161,15 @@
                         from {{ ref('fact_snapshots') }} as told
                         where
                             told.started_at >= min(readings.started_at)
-                            and not ({{ is_among('told.load_id', unread_loads(models)) }})
+                            and exists (
+                                select 1
+                                from ops.transformed_loads as theirs
+                                where
+                                    theirs.load_id = told.load_id
+                                    and theirs.model in (
+                                        '{{ consumers_of_book_offers() | join("', '") }}'
+                                    )
+                            )
                     )
                     then {{ start_of('day', 'min(readings.started_at)') }}
                 else min(readings.started_at)

@@ -19,6 +19,28 @@
     ) and 'infinity'
 {%- endmacro %}
 
+{#-
+    Returns a condition: `column`, a day, is that of the horizon less some days, or a later one; or
+    `column`, a time, lies in such a day.
+-#}
+{% macro since_day_of_horizon(column, is_time=false, less_days=0) -%}
+    {%- set readings = ref('stg_binance_p2p__snapshots') -%}
+    {%- set earliest = "(min(readings.started_at) - interval '" ~ less_days ~ " days')" -%}
+    {{ column }} between (
+        select {{ start_of('day', earliest) if is_time else utc_day(earliest) }}
+        from {{ readings }} as readings
+        where {{ is_among('readings.load_id', claimed_loads()) }}
+    ) and 'infinity'
+{%- endmacro %}
+
+{#- Runs the undoing of a mart of days from the day of the horizon on. -#}
+{% macro rewind_days(column='day') %}
+    {%- set told = since_day_of_horizon(column) -%}
+    {% if is_incremental() %}
+        delete from {{ this }} where {{ told }}
+    {% endif %}
+{% endmacro %}
+
 {#- Runs the undoing of a mart of the market from the horizon on. -#}
 {% macro rewind_market(column, less_seconds=0) %}
     {%- set told = since_horizon(column, less_seconds) -%}

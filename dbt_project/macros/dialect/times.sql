@@ -56,3 +56,26 @@
 {% macro default__start_of(unit, timestamp) -%}
     date_trunc('{{ unit }}', {{ timestamp }}, 'UTC')
 {%- endmacro %}
+
+{#- Returns a lateral join that gives one row per day from `first` to `last`: `day`. -#}
+{% macro join_days(first, last, name) -%}
+    {{ return(adapter.dispatch('join_days', 'p2p')(first, last, name)) }}
+{%- endmacro %}
+
+{% macro default__join_days(first, last, name) -%}
+    cross join lateral (
+        select series.day::date as day
+        from generate_series(
+            ({{ first }})::timestamp, ({{ last }})::timestamp, interval '1 day'
+        ) as series (day)
+    ) as {{ name }}
+{%- endmacro %}
+
+{#- Returns the timestamp at which a day (UTC) begins. -#}
+{% macro start_of_day(day) -%}
+    {{ return(adapter.dispatch('start_of_day', 'p2p')(day)) }}
+{%- endmacro %}
+
+{% macro default__start_of_day(day) -%}
+    {{ day }}::timestamp at time zone 'UTC'
+{%- endmacro %}

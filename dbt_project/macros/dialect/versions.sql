@@ -67,3 +67,80 @@
         limit 1
     ) as {{ name }} on true
 {%- endmacro %}
+
+{#-
+    Returns a join with the versions of `table` that stood up to `moment` or after it, as `name`;
+    for tables with an index on `keys` and `valid_to`.
+-#}
+{% macro join_versions_since(table, name, outer_name, keys, moment) -%}
+    {{ return(
+        adapter.dispatch('join_versions_since', 'p2p')(table, name, outer_name, keys, moment)
+    ) }}
+{%- endmacro %}
+
+{% macro default__join_versions_since(table, name, outer_name, keys, moment) -%}
+    cross join lateral (
+        select *
+        from {{ table }} as versions
+        where
+            {% for key in keys %}
+                versions.{{ key }} = {{ outer_name }}.{{ key }} and
+            {% endfor %}
+            (versions.valid_to >= {{ moment }} or versions.valid_to is null)
+        offset 0
+    ) as {{ name }}
+{%- endmacro %}
+
+{#-
+    Returns a join with the versions of `table` that were valid at `earlier` and at `later` no more,
+    as `name`; for tables with an index on `keys` and `valid_to`.
+-#}
+{% macro join_versions_ended(table, name, outer_name, keys, earlier, later) -%}
+    {{ return(
+        adapter.dispatch('join_versions_ended', 'p2p')(
+            table, name, outer_name, keys, earlier, later
+        )
+    ) }}
+{%- endmacro %}
+
+{% macro default__join_versions_ended(table, name, outer_name, keys, earlier, later) -%}
+    cross join lateral (
+        select *
+        from {{ table }} as versions
+        where
+            {% for key in keys %}
+                versions.{{ key }} = {{ outer_name }}.{{ key }} and
+            {% endfor %}
+            versions.valid_from <= {{ earlier }}
+            and versions.valid_to > {{ earlier }}
+            and versions.valid_to <= {{ later }}
+        offset 0
+    ) as {{ name }}
+{%- endmacro %}
+
+{#-
+    Returns a left join with the one version of `table` that began after `earlier` and was valid at
+    `later`, as `name`; for tables with an index on the first of `keys` and `valid_from`.
+-#}
+{% macro left_join_version_begun(table, name, outer_name, keys, earlier, later) -%}
+    {{ return(
+        adapter.dispatch('left_join_version_begun', 'p2p')(
+            table, name, outer_name, keys, earlier, later
+        )
+    ) }}
+{%- endmacro %}
+
+{% macro default__left_join_version_begun(table, name, outer_name, keys, earlier, later) -%}
+    left join lateral (
+        select *
+        from {{ table }} as versions
+        where
+            {% for key in keys %}
+                versions.{{ key }} = {{ outer_name }}.{{ key }} and
+            {% endfor %}
+            versions.valid_from > {{ earlier }}
+            and versions.valid_from <= {{ later }}
+            and (versions.valid_to > {{ later }} or versions.valid_to is null)
+        offset 0
+    ) as {{ name }} on true
+{%- endmacro %}

@@ -1,13 +1,14 @@
 -- Why: a number without its formula is read as whatever its reader expects of the name.
--- Every numeric column of a mart of models/marts/market has its row in metric_definitions, and no
--- row of such a mart defines a column that is not there.
+-- Every numeric column of a mart of models/marts/market or actors has its row in
+-- metric_definitions, and no row of such a mart defines a column that is not there.
 
 {%- set numeric_types = [
     'numeric', 'decimal', 'integer', 'bigint', 'smallint', 'real', 'double precision',
 ] -%}
 {%- set metrics = [] -%}
 {%- if execute -%}
-    {%- for node in graph.nodes.values() if node.fqn[1:3] == ['marts', 'market'] -%}
+    {%- for node in graph.nodes.values()
+    if node.fqn[1] == 'marts' and node.fqn[2] in ('market', 'actors') -%}
         {%- for column in node.columns.values() if node.resource_type == 'model' -%}
             {%- set type = ((column.data_type or '') | lower).split('(')[0] -%}
             {%- do metrics.append((node.name, column.name, type in numeric_types)) -%}

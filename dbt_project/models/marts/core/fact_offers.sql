@@ -9,7 +9,7 @@
         indexes=[
             {'columns': ['offer_version_key'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'valid_to']},
-            {'columns': ['adv_no']},
+            {'columns': ['adv_no', 'valid_from']},
             {'columns': ['valid_from']},
             {'columns': ['valid_to']},
             {'columns': ['asset_code', 'valid_from']},

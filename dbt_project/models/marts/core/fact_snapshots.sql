@@ -7,6 +7,7 @@
             {'columns': ['snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'started_at']},
             {'columns': ['started_at']},
+            {'columns': ['run_id']},
         ],
         pre_hook=[
             '{{ claim_loads() }}',
