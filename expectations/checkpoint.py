@@ -85,7 +85,7 @@ def _datasource(
         connection_string="postgresql+psycopg://user@localhost/warehouse",
         # A profile is measured once, into a temporary table, which lives in one connection.
         create_temp_table=True,
-        kwargs={  # type: ignore[call-arg]
+        kwargs={  # type: ignore[call-arg]  # a field that their stub of the method leaves out
             "pool_size": 1,
             "max_overflow": 0,
             "connect_args": {

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from expectations.suites import PROFILES, Check, Severity, SuiteName
 
@@ -85,8 +85,10 @@ def plain(value: object) -> str:
         return "none"
     if isinstance(value, str):
         return value if _CODE.fullmatch(value) else "(text)"
+    if not isinstance(value, SupportsFloat | SupportsIndex):
+        return "(value)"
     try:
-        return f"{float(value):.6g}"  # type: ignore[arg-type]
+        return f"{float(value):.6g}"
     except (TypeError, ValueError):
         return "(value)"
 

@@ -13,31 +13,39 @@ from tests.conftest import PROJECT
 from tests.flows.conftest import PATIENCE, START, House, command, settings_of
 
 
-def test_a_run_that_is_told_to_stop_says_so_and_the_next_one_goes_on(house: House) -> None:
+def test_a_run_that_is_told_to_stop_while_it_waits_stops_at_once_and_the_next_one_goes_on(
+    house: House,
+) -> None:
     house.empty()
     house.exchange.source = Market(
         seed=5, fiats=["VES", "ARS", "BOB"], assets=["USDT", "BTC"], start=START, offers=60
     )
     searches = 0
 
-    def stop(asked: Asked) -> bool:
-        """On the third page, tell the run to end."""
+    def refuse(asked: Asked) -> bool:
+        """From the third page on."""
         nonlocal searches
         searches += asked.endpoint == "search"
-        if searches == 3 and asked.endpoint == "search":
-            os.kill(process.pid, signal.SIGTERM)
-        return False
+        return asked.endpoint == "search" and searches >= 3
 
-    house.exchange.faults = Faults({"500": 1.0}, only=stop)
+    house.exchange.faults = Faults({"429": 1.0}, retry_after=1_000, only=refuse)
     process = subprocess.Popen(
         command("run"),
         cwd=PROJECT,
-        # Slow enough for the signal to be met before the last book.
-        env={**os.environ, **settings_of(house, P2P_REQUESTS_PER_SECOND="4")},
+        # Slow enough for a page to be refused before the last book.
+        env={
+            **os.environ,
+            **settings_of(house, P2P_REQUESTS_PER_SECOND="4", P2P_LOG_FORMAT="json"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "throttled by the exchange" in line:
+            break
+    process.send_signal(signal.SIGTERM)  # in the middle of a wait of 1,000 seconds
     said, errors = process.communicate(timeout=PATIENCE)
     house.exchange.faults = None
     assert "stopped" in said, errors
