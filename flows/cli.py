@@ -221,7 +221,7 @@ def status() -> int:
     _start(settings, is_question=True)
     from flows.console import cell, out, table
     from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RUNS, ask
-    from flows.summary import drift_line
+    from flows.summary import breaker_line, drift_line
     from warehouse.postgres import open_warehouse
 
     with open_warehouse(settings) as warehouse:
@@ -234,8 +234,8 @@ def status() -> int:
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
         runs = ask(warehouse, RUNS)
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
-        for (breaker,) in ask(warehouse, BREAKER).rows:
-            out.print(f"The breaker before the exchange was {breaker} at the end of the last one.")
+        for breaker in ask(warehouse, BREAKER).rows:
+            out.print(cell(breaker_line(*breaker)))
         if present[2] is not None and (drift := drift_line(ask(warehouse, DRIFT).rows)):
             out.print(cell(drift))
         for run_id, error in ask(warehouse, ERRORS).rows:

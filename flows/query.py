@@ -33,9 +33,15 @@ order by started_at desc
 limit 10
 """
 
+# By name, since a warehouse that no cycle of this version has met lacks the last three.
 BREAKER = """
-select breaker_state
-from ops.runs
+select
+    breaker_state,
+    coalesce(throttled, 0) as throttled,
+    coalesce((to_jsonb(runs) ->> 'breaker_opened')::integer, 0) as breaker_opened,
+    coalesce((to_jsonb(runs) ->> 'blocked_seconds')::double precision, 0) as blocked_seconds,
+    (to_jsonb(runs) ->> 'requests_per_second')::double precision as requests_per_second
+from ops.runs as runs
 where breaker_state is not null
 order by started_at desc
 limit 1

@@ -112,6 +112,20 @@ def drift_line(found: Sequence[Sequence[Any]]) -> str | None:
     return None
 
 
+def breaker_line(
+    state: str, throttled: int, opened: int, blocked_seconds: float, rate: float | None
+) -> str:
+    """How the exchange was to us in the last cycle: its breaker, and what was asked of our pace."""
+    said = f"The breaker before the exchange was {state} at the end of the last one."
+    if opened:
+        said += f" It opened {opened:,} times."
+    if throttled:
+        said += f" Too fast, said the exchange {throttled:,} times: nothing went out for"
+        said += f" {blocked_seconds:,.0f} s"
+        said += f", and the pace at the end was {rate:.2g} a second." if rate else "."
+    return said
+
+
 def markdown(outcome: CycleOutcome) -> str:
     """The summary of a cycle as Prefect shows it. Holds numbers and our own words only."""
     lines = [

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from rich.console import Console
 
 from flows import console
 from flows.log import configure
-from flows.query import Answer, ask, write_csv
-from flows.summary import drift_line
+from flows.ops import note, open_run, prepare
+from flows.query import BREAKER, Answer, ask, write_csv
+from flows.summary import breaker_line, drift_line
 from flows.transform import run_dbt
 from load.report import Progress
 from tests.hostile import TEXTS
@@ -117,6 +119,31 @@ def test_of_much_drift_one_line_tells_the_first_and_how_much_more() -> None:
     assert drift_line([("gone_key", "adv.price", "was text", None, 3)]) == (
         "The exchange's answers drift: adv.price is gone (was text); and 2 more, see ops.drift."
     )
+
+
+def test_what_the_exchange_thought_of_our_pace_is_told() -> None:
+    calm = "The breaker before the exchange was closed at the end of the last one."
+    assert breaker_line("closed", 0, 0, 0.0, 2.0) == calm
+    assert breaker_line("open", 3, 2, 45.2, 0.5) == (
+        "The breaker before the exchange was open at the end of the last one. It opened 2 times."
+        " Too fast, said the exchange 3 times: nothing went out for 45 s, and the pace at the end"
+        " was 0.5 a second."
+    )
+
+
+def test_a_warehouse_of_an_earlier_version_tells_its_breaker_too(warehouse: Warehouse) -> None:
+    with warehouse.connect(autocommit=True) as connection:
+        prepare(connection)
+        open_run(connection, "r", datetime.now(UTC))
+        note(connection, "r", {"breaker_state": "open", "throttled": 1, "breaker_opened": 2})
+        assert ask(warehouse, BREAKER).rows == [("open", 1, 2, 0.0, None)]
+        connection.execute("alter table ops.runs drop breaker_opened, drop requests_per_second")
+        connection.execute("alter table ops.runs drop blocked_seconds")
+        connection.execute("drop table ops.drift")
+        assert ask(warehouse, BREAKER).rows == [("open", 1, 0, 0.0, None)]
+        prepare(connection)
+        note(connection, "r", {"breaker_opened": 3, "blocked_seconds": 4.0})
+        assert ask(warehouse, BREAKER).rows == [("open", 1, 3, 4.0, None)]
 
 
 def test_json_is_answered_as_it_landed_however_deep(warehouse: Warehouse) -> None:
