@@ -335,14 +335,15 @@ def docs() -> int:
     from flows.transform import run_dbt
     from warehouse.postgres import open_warehouse
 
+    home = settings.home / "dbt-docs"
     with open_warehouse(settings) as warehouse:
-        report = run_dbt(warehouse, ["docs", "generate", "--static"], settings.home / "dbt")
+        report = run_dbt(warehouse, ["docs", "generate", "--static"], home)
     if not report.is_success:
         raise UserError(f"dbt could not build its docs: {report.failures[0].message}")
     folder = settings.home / "docs"
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
-    shutil.copyfile(settings.home / "dbt" / "target" / "static_index.html", page)
+    shutil.copyfile(home / "target" / "static_index.html", page)
     print(f"Models and columns: {page}")
     checks = folder / "checks" / "index.html"
     print(f"Checks: {checks if checks.exists() else 'none yet, a cycle writes them'}")

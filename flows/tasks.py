@@ -155,7 +155,10 @@ def transform(cycle: Cycle) -> int:
 
     with _step(cycle, "transform"):
         report = run_dbt(
-            cycle.warehouse, ["build", "--exclude-resource-type", "unit_test"], cycle.dbt_home
+            cycle.warehouse,
+            ["build", "--exclude-resource-type", "unit_test"],
+            cycle.dbt_home,
+            tested="new",
         )
     with ops.connected(cycle.warehouse) as connection:
         ops.note(

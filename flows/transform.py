@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from warehouse.postgres import Warehouse
 from warehouse.settings import PROJECT_ROOT
@@ -47,9 +48,17 @@ class TransformReport:
 
 
 def run_dbt(
-    warehouse: Warehouse, arguments: Sequence[str], home: Path, *, threads: int = 4
+    warehouse: Warehouse,
+    arguments: Sequence[str],
+    home: Path,
+    *,
+    threads: int = 4,
+    tested: Literal["all", "new"] = "all",
 ) -> TransformReport:
     """Run one dbt command (`build`, `docs generate`, …); its files go to `home`.
+
+    Tests look at all of history, or at what is `new`: what no green build has seen whole. As the
+    two are parsed apart, give each a `home` of its own.
 
     Never two at a time in one process: dbt keeps its flags and its connections in globals.
     """

@@ -25,7 +25,8 @@
         primary key (model, load_id)
     );
     create index if not exists transformed_loads_by_invocation
-    on ops.transformed_loads (invocation_id, model)
+    on ops.transformed_loads (invocation_id, model);
+    create table if not exists ops.loads_under_test (load_id text primary key)
 {% endmacro %}
 
 {#-
@@ -41,16 +42,30 @@
             ) }}
         {% endif %}
         {% set quarantined = adapter.get_relation(loads.database, 'ops', 'quarantined_loads') %}
-        insert into ops.admitted_loads (load_id)
-        select loads.load_id
-        from {{ loads }} as loads
-        where
-            loads.status = 0
-            {% if quarantined %}
-                and not exists (
-                    select 1 from {{ quarantined }} as refused where refused.load_id = loads.load_id
-                )
-            {% endif %}
+        with
+
+        admitted as (
+
+            insert into ops.admitted_loads (load_id)
+            select loads.load_id
+            from {{ loads }} as loads
+            where
+                loads.status = 0
+                {% if quarantined %}
+                    and not exists (
+                        select 1
+                        from {{ quarantined }} as refused
+                        where refused.load_id = loads.load_id
+                    )
+                {% endif %}
+            on conflict (load_id) do nothing
+            returning load_id
+
+        )
+
+        insert into ops.loads_under_test (load_id)
+        select admitted.load_id
+        from admitted
         on conflict (load_id) do nothing
     {% endif %}
 {% endmacro %}

@@ -6,6 +6,7 @@
         merge_update_columns=['valid_to'],
         incremental_predicates=['DBT_INTERNAL_DEST.valid_to is null'],
         on_schema_change='fail',
+        meta={'tested_by': ['valid_from', 'valid_to']},
         indexes=[
             {'columns': ['offer_version_key'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'valid_to']},

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['started_at']},
         indexes=[
             {'columns': ['snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'started_at']},

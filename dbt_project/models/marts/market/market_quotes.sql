@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['snapshot_at']},
         indexes=[
             {'columns': ['snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'snapshot_at']},

@@ -10,6 +10,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['buy_snapshot_at']},
         indexes=[
             {'columns': ['buy_snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'buy_snapshot_at']},

@@ -1,0 +1,44 @@
+"""That a cycle tests what is new, and goes on doing so until it was green."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import psycopg
+
+from tests.dbt.conftest import Dbt, Rows
+from tests.landing import Book, Reading, item, land
+
+BUY: Book = ("VES", "USDT", "BUY")
+NEW = ("build", "--exclude-resource-type", "unit_test", "--vars", json.dumps({"tested": "new"}))
+A, B = "12990000000000000001", "12990000000000000002"
+
+
+def hour(number: int) -> datetime:
+    """That hour of one day."""
+    return datetime(2026, 11, 1, number, tzinfo=UTC)
+
+
+def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_alone(
+    connection: psycopg.Connection[object], dbt: Dbt, rows: Rows
+) -> None:
+    """A maker on the taker's own side: told in a version of its own, and no cycle may miss it."""
+    for number, offer in enumerate((item(A), item(B)), start=1):
+        land(connection, str(number), [Reading(BUY, hour(number), [[offer]])])
+    dbt(*NEW)
+    assert rows("select * from ops.loads_under_test") == []
+    # Spoilt behind everybody's back, in what was seen to be right before.
+    connection.execute(b"update marts.fact_offers set maker_side = side where valid_to is not null")
+
+    land(connection, "3", [Reading(BUY, hour(3), [[item(B, "11", adv={"tradeType": "BUY"})]])])
+    wrong = dbt(*NEW, must_succeed=False)
+    again = dbt(*NEW, must_succeed=False)
+    for report in (wrong, again):
+        (failure,) = (each for each in report.failures if "maker_side" in each.node)
+        assert failure.message.startswith("Got 1 result,"), "of the two that a look at all finds"
+    assert rows("select load_id from ops.loads_under_test") == [("3",)]
+
+    connection.execute(b"update marts.fact_offers set maker_side = 'SELL' where valid_to is null")
+    dbt(*NEW)
+    assert rows("select * from ops.loads_under_test") == []
