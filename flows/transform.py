@@ -86,6 +86,8 @@ def run_dbt(
         "--log-format-file",
         "json",
     ]
+    if tested != "all":
+        command += ["--vars", json.dumps({"tested": tested})]
     with _environment(warehouse):
         outcome = dbtRunner().invoke(command)
     return _report(outcome)
