@@ -62,11 +62,15 @@ class Times:
 
     start: datetime
     end: datetime
+    least: timedelta = _STEPS[0]
 
     @classmethod
-    def around(cls, times: Sequence[datetime]) -> Times:
+    def around(cls, times: Sequence[datetime], *, is_daily: bool = False) -> Times:
         """From the first to the last of `times`; a single one stands in the middle."""
         start, end = min(times), max(times)
+        if is_daily:
+            half = timedelta(hours=12)
+            return cls(start - half, end + half, timedelta(days=1))
         if end - start < timedelta(minutes=1):
             return cls(start - timedelta(minutes=30), end + timedelta(minutes=30))
         return cls(start, end)
@@ -76,13 +80,15 @@ class Times:
         return (time - self.start) / (self.end - self.start)
 
     def ticks(self) -> list[tuple[datetime, str]]:
-        """Round times, each with what is written below it; a date wherever a day begins."""
+        """Round times and what is written below them; the first, and where a day begins, with a date."""
         span = self.end - self.start
-        step = next((step for step in _STEPS if span / step <= MOST_TICKS), _STEPS[-1])
+        steps = [step for step in _STEPS if step >= self.least]
+        step = next((step for step in steps if span / step <= MOST_TICKS), steps[-1])
         number = math.ceil((self.start - _EPOCH) / step)
         ticks: list[tuple[datetime, str]] = []
         while (time := _EPOCH + number * step) <= self.end:
             is_day = step >= timedelta(days=1) or (time.hour, time.minute) == (0, 0)
-            ticks.append((time, f"{time:%d %b}" if is_day else f"{time:%H:%M}"))
+            clock = f"{time:%H:%M}" if ticks else f"{time:%d %b %H:%M}"
+            ticks.append((time, f"{time:%d %b}" if is_day else clock))
             number += 1
         return ticks

@@ -7,7 +7,7 @@ across are per cent, and only paths, whose places cannot be, stand in a part tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -55,29 +55,30 @@ class Chart:
     written: Callable[[float], str]
     from_zero: bool = False
     baseline: float | None = None
-    cadence: timedelta | None = None
-    times: Times | None = None
-    notes: dict[datetime, str] = field(default_factory=dict)
+    is_daily: bool = False
 
     def draw(self) -> Markup:
         """The chart with its legend; a sentence where no series has a value."""
         known = [point for series in self.series for point in series.known()]
         if not known:
             return element("p", "No value that could be trusted in this time.", class_="none")
-        times = self.times or Times.around([p.at for s in self.series for p in s.points])
+        times = Times.around(
+            [point.at for series in self.series for point in series.points], is_daily=self.is_daily
+        )
         levels = [point.value for point in known if point.value is not None]
         if self.baseline is not None:
             levels.append(self.baseline)
         scale = Scale.around(levels, from_zero=self.from_zero)
         plot = element(
             "svg",
-            _grid(scale, times),
-            [_gaps(series, times, self._cadence(series)) for series in self.series[:1]],
+            grid(scale, times),
+            [_gaps(series, times, usual_distance(series.points)) for series in self.series[:1]],
             self._base(scale),
             stretched(
-                _lines(series, scale, times, self._cadence(series)) for series in self.series
+                _lines(series, scale, times, usual_distance(series.points))
+                for series in self.series
             ),
-            (_dots(series, scale, times, self._cadence(series)) for series in self.series),
+            (_dots(series, scale, times, usual_distance(series.points)) for series in self.series),
             (_withheld(series, times) for series in self.series),
             self._hits(times),
             class_="plot",
@@ -87,15 +88,13 @@ class Chart:
         )
         return element("div", legend(self.series), framed(plot, scale, times), class_="chart")
 
-    def _cadence(self, series: Series) -> timedelta:
-        if self.cadence is not None:
-            return self.cadence
-        return usual_distance([point.at for point in series.points])
+    def _when(self, at: datetime) -> str:
+        return figures.day(at.date()) if self.is_daily else figures.moment(at)
 
     def _base(self, scale: Scale) -> Content:
         if self.baseline is None:
             return None
-        y = _y(scale, self.baseline)
+        y = height_of(scale, self.baseline)
         return element("line", class_="base", x1="0%", x2="100%", y1=y, y2=y)
 
     def _hits(self, times: Times) -> list[Markup]:
@@ -111,11 +110,11 @@ class Chart:
             element(
                 "rect",
                 class_="hit",
-                x=_across(left),
+                x=across(left),
                 y=0,
-                width=_across(max(0.0, right - left)),
+                width=across(max(0.0, right - left)),
                 height=HEIGHT,
-                data_tip="\n".join([figures.moment(moment), *told[moment]]),
+                data_tip="\n".join([self._when(moment), *told[moment]]),
             )
             for moment, (left, right) in zip(moments, pairwise(edges), strict=True)
         ]
@@ -127,9 +126,9 @@ def _told(point: Point, written: Callable[[float], str]) -> str:
     return f"{written(point.value)} ({point.note})" if point.note else written(point.value)
 
 
-def usual_distance(times: Sequence[datetime]) -> timedelta:
+def usual_distance(points: Sequence[Point]) -> timedelta:
     """The median distance between neighbours; a day where there are none."""
-    apart = [(b - a).total_seconds() for a, b in pairwise(times)]
+    apart = [(after.at - before.at).total_seconds() for before, after in pairwise(points)]
     return timedelta(seconds=median(apart)) if apart else timedelta(days=1)
 
 
@@ -189,7 +188,9 @@ def legend(series: Iterable[Series]) -> Markup:
 
 def framed(plot: Markup, scale: Scale | None, times: Times) -> Markup:
     """A plot with its scales beside it and below it."""
-    levels = [(scale.label(tick), _y(scale, tick) + 4) for tick in scale.ticks] if scale else []
+    levels = (
+        [(scale.label(tick), height_of(scale, tick) + 4) for tick in scale.ticks] if scale else []
+    )
     beside = element(
         "svg",
         (
@@ -204,7 +205,7 @@ def framed(plot: Markup, scale: Scale | None, times: Times) -> Markup:
     below = element(
         "svg",
         (
-            element("text", shown, class_="tick", x=_across(at), y=15, text_anchor=_anchor(at))
+            element("text", shown, class_="tick", x=across(at), y=15, text_anchor=_anchor(at))
             for at, shown in places
         ),
         class_="below",
@@ -227,11 +228,13 @@ def stretched(content: Content, height: int = HEIGHT) -> Markup:
     )
 
 
-def _across(share: float) -> str:
+def across(share: float) -> str:
+    """A place across a plot, as SVG has it."""
     return f"{100 * share:.3f}%"
 
 
-def _y(scale: Scale, value: float) -> float:
+def height_of(scale: Scale, value: float) -> float:
+    """The place of a value up and down a plot."""
     return HEIGHT * (1 - scale.at(value))
 
 
@@ -239,14 +242,22 @@ def _anchor(share: float) -> str:
     return "start" if share < 0.04 else "end" if share > 0.96 else "middle"
 
 
-def _grid(scale: Scale, times: Times) -> list[Markup]:
+def grid(scale: Scale, times: Times) -> list[Markup]:
+    """The lines behind a plot, at the ticks of its scales."""
     return [
         *(
-            element("line", class_="grid", x1="0%", x2="100%", y1=_y(scale, t), y2=_y(scale, t))
+            element(
+                "line",
+                class_="grid",
+                x1="0%",
+                x2="100%",
+                y1=height_of(scale, t),
+                y2=height_of(scale, t),
+            )
             for t in scale.ticks
         ),
         *(
-            element("line", class_="grid", x1=(x := _across(times.at(t))), x2=x, y1=0, y2=HEIGHT)
+            element("line", class_="grid", x1=(x := across(times.at(t))), x2=x, y1=0, y2=HEIGHT)
             for t, _ in times.ticks()
         ),
     ]
@@ -259,7 +270,7 @@ def _lines(series: Series, scale: Scale, times: Times, cadence: timedelta) -> li
             class_=f"line {series.look}",
             d="M"
             + "L".join(
-                f"{STRETCHED * times.at(point.at):.1f} {_y(scale, point.value or 0.0):.1f}"
+                f"{STRETCHED * times.at(point.at):.1f} {height_of(scale, point.value or 0.0):.1f}"
                 for point in run
             ),
         )
@@ -277,8 +288,8 @@ def _dots(series: Series, scale: Scale, times: Times, cadence: timedelta) -> lis
         element(
             "circle",
             class_=f"dot {series.look}",
-            cx=_across(times.at(p.at)),
-            cy=_y(scale, p.value or 0.0),
+            cx=across(times.at(p.at)),
+            cy=height_of(scale, p.value or 0.0),
             r=2.5,
         )
         for p in shown
@@ -295,9 +306,9 @@ def _gaps(series: Series, times: Times, cadence: timedelta) -> list[Markup]:
         element(
             "rect",
             class_="gap",
-            x=_across(times.at(start)),
+            x=across(times.at(start)),
             y=0,
-            width=_across(times.at(end) - times.at(start)),
+            width=across(times.at(end) - times.at(start)),
             height=HEIGHT,
         )
         for start, end in edges
@@ -311,7 +322,7 @@ def _withheld(series: Series, times: Times) -> list[Markup]:
         element(
             "line",
             class_="withheld",
-            x1=(x := _across(times.at(p.at))),
+            x1=(x := across(times.at(p.at))),
             x2=x,
             y1=HEIGHT - 9,
             y2=HEIGHT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +56,11 @@ def count(value: Any) -> str:
 def moment(value: datetime | None) -> str:
     """A time in UTC, which every time here is."""
     return NOTHING if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def midnight(value: date) -> datetime:
+    """The moment at which a day begins, UTC: where it stands on a chart."""
+    return datetime.combine(value, time(), UTC)
 
 
 def day(value: date | None) -> str:

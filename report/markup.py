@@ -48,6 +48,14 @@ def element(name: str, /, *content: Content, **attributes: Value) -> Markup:
     return Markup(f"<{name}{opening}>{text(content)}</{name}>")
 
 
+def prose(sentence: str) -> Markup:
+    """A sentence of ours, with what stands between backticks as code."""
+    return text(
+        element("code", part) if number % 2 else part
+        for number, part in enumerate(sentence.split("`"))
+    )
+
+
 def stranger(name: str | None) -> Markup:
     """Text of the exchange: cut where it is too long, and free to turn round nothing but itself."""
     shown = name or ""

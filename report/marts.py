@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,8 +41,8 @@ class Marts:
             with self._connection.transaction(), self._connection.cursor(row_factory=dict_row) as c:
                 return c.execute(question.encode(), parameters).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-            what = (error.diag.message_primary or "a mart does not exist").strip()
-            raise MissingMart(what) from None
+            named = re.search(r"(?:relation|column) \"?([\w.]+)", error.diag.message_primary or "")
+            raise MissingMart(f"there is no {named[1] if named else 'mart of it'}") from None
 
     def row(self, question: str, **parameters: Any) -> Row | None:
         """The first row of the answer, if it has one."""

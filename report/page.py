@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from report import figures
-from report.markup import Content, Markup, element, verbatim
+from report.markup import Content, Markup, element, prose, verbatim
 from report.marts import MissingMart
 
 _HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ class Section:
     """A part of the page. `fresh` says of when its numbers are, `lead` what they are."""
 
     title: str
-    lead: Content
+    lead: str
     body: Content
     fresh: str = ""
 
@@ -41,7 +41,7 @@ Writer = Callable[[], Section]
 
 def page(
     title: str,
-    lead: Content,
+    lead: str,
     tiles: Sequence[Tile],
     writers: Sequence[tuple[str, Writer]],
     made: datetime,
@@ -66,7 +66,7 @@ def page(
     )
     body = element(
         "body",
-        element("header", element("h1", title), element("p", lead, class_="lead")),
+        element("header", element("h1", title), element("p", prose(lead), class_="lead")),
         element(
             "main",
             element("div", map(_tile, tiles), class_="tiles"),
@@ -103,14 +103,13 @@ def _section(name: str, write: Writer) -> Markup:
     except MissingMart as missing:
         section = Section(
             name.capitalize(),
-            f"Left out: this warehouse has no data for it ({missing}). The next `p2p run` builds "
-            "it.",
+            f"Left out, since {missing} in this warehouse: the next `p2p run` builds it.",
             None,
         )
     return element(
         "section",
         element("h2", section.title),
-        element("p", section.lead, class_="lead"),
+        element("p", prose(section.lead), class_="lead"),
         element("p", section.fresh, class_="fresh") if section.fresh else None,
         section.body,
         id=name.replace(" ", "-"),

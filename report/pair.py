@@ -10,12 +10,29 @@ from report.markup import Markup
 from report.marts import Marts, MissingMart, Row
 from report.page import Section, Tile, page
 from report.pairs import Pair, find_pair
-from report.sections import actors, health, price, spread
+from report.sections import (
+    actors,
+    candles,
+    depth,
+    executable,
+    health,
+    methods,
+    premium,
+    price,
+    spread,
+    turnover,
+)
 
 SECTIONS: dict[str, Callable[[Marts, Pair], Section]] = {
     "price": price.write,
+    "history": candles.write,
+    "what your amount gets": executable.write,
+    "payment methods": methods.write,
     "spread": spread.write,
+    "depth": depth.write,
+    "premium": premium.write,
     "concentration": actors.write,
+    "turnover": turnover.write,
     "health": health.write,
 }
 
@@ -24,6 +41,14 @@ select ask, bid, spread_pct, reference_price_kind, buy_snapshot_at
 from marts.market_spreads
 where fiat_code = %(fiat)s and asset_code = %(asset)s
 order by buy_snapshot_at desc
+limit 1
+"""
+
+PREMIUM = """
+select premium_mid_pct, rate_kind, official_rate_date
+from marts.parallel_premiums
+where fiat_code = %(fiat)s and asset_code = %(asset)s and premium_mid_pct is not null
+order by day desc, rate_kind = 'mid_market' desc, rate_kind
 limit 1
 """
 
@@ -53,7 +78,12 @@ def pair_page(marts: Marts, name: str) -> Markup:
 
 
 def _tiles(marts: Marts, pair: Pair) -> list[Tile]:
-    return [*_prices(marts, pair), _readings(marts, pair), _freshness(marts, pair)]
+    return [
+        *_prices(marts, pair),
+        *_premium(marts, pair),
+        _readings(marts, pair),
+        _freshness(marts, pair),
+    ]
 
 
 def _prices(marts: Marts, pair: Pair) -> list[Tile]:
@@ -70,6 +100,21 @@ def _prices(marts: Marts, pair: Pair) -> list[Tile]:
         Tile(f"You buy {pair.asset} at (ask)", figures.price(row["ask"]), notion, "ask"),
         Tile(f"You sell {pair.asset} at (bid)", figures.price(row["bid"]), notion, "bid"),
         Tile("Spread", figures.percent(row["spread_pct"]), "ask / bid - 1, the same notion"),
+    ]
+
+
+def _premium(marts: Marts, pair: Pair) -> list[Tile]:
+    try:
+        found = pair.rows(marts, PREMIUM)
+    except MissingMart:
+        return []
+    return [
+        Tile(
+            "Premium",
+            figures.percent(row["premium_mid_pct"], 1, signed=True),
+            f"mid over the {row['rate_kind']} rate of {figures.day(row['official_rate_date'])}",
+        )
+        for row in found
     ]
 
 

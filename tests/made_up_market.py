@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from tests.landing import Book, Reading, item, land
+from tests.landing import Book, Rate, Reading, item, land, land_prices
 
 START = datetime(2026, 11, 1, 10, tzinfo=UTC)
 DAYS = 3
@@ -37,6 +37,16 @@ def land_market(connection: psycopg.Connection[Any]) -> None:
     for day in range(DAYS):
         readings = [_reading(book, day, number) for number in range(READINGS) for book in books]
         land(connection, f"{day + 1}", readings, run_id=f"run-{day + 1}")
+        _land_rates(connection, day)
+
+
+def _land_rates(connection: psycopg.Connection[Any], day: int) -> None:
+    """What was read beside the exchange; the last day brought no official rate."""
+    at = START + timedelta(days=day)
+    rates = [Rate("VES", at, f"{400 + day}"), Rate("ARS", at, f"{1400 + day}")]
+    bank = Rate("VES", at, f"{390 + day}", "bank", f"{385 + day}", f"{395 + day}", source="BCV")
+    told = [*rates, bank] if day < DAYS - 1 else []
+    land_prices(connection, f"{day + 101}", told, {"USDC": ("0.9998", "1.0000")}, at=at)
 
 
 def _reading(book: Book, day: int, number: int) -> Reading:

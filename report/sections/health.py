@@ -84,7 +84,11 @@ def _health(marts: Marts, pair: Pair) -> Markup:
     try:
         found = pair.rows(marts, HEALTH)
     except MissingMart as missing:
-        return element("p", f"Left out: the day in numbers ({missing}).", class_="note")
+        return element(
+            "p",
+            f"The last day in numbers is left out, since {missing} in this warehouse.",
+            class_="note",
+        )
     heads = [
         "side", "last whole reading", "usual distance", "coverage, 24 h", "read, whole, trusted",
         "duplicates", "flagged offers", "unknown methods", "new fields", "",

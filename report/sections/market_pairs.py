@@ -102,7 +102,7 @@ def _premiums(marts: Marts) -> tuple[dict[tuple[str, str], Row], str]:
     try:
         found = marts.rows(PREMIUMS)
     except MissingMart as missing:
-        return {}, f"The premium over the official rate is left out ({missing})."
+        return {}, f"The premium is left out, since {missing} in this warehouse."
     if not found:
         return {}, "No official rate is known yet, and so no premium."
     newest = max(row["official_rate_date"] for row in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from report import figures
 from report.charts import Chart, Point, Series, thin
 from report.markup import element
@@ -50,12 +52,12 @@ def write(marts: Marts, pair: Pair) -> Section:
         for column, (name, look) in LINES.items()
     ]
     crossed = sum(bool(row["is_crossed"]) for row in spreads)
-    apart = max(float(row["seconds_between"]) for row in spreads)
+    apart = math.ceil(max(row["seconds_between"] for row in spreads))
     chart = Chart(f"Spread of {pair.name} over time", series, figures.percent, baseline=0.0)
     return Section(
         "Spread",
         "Per cent that an ask is above a bid, each of the same notion, from the two readings of "
-        f"the sides that are nearest to each other (at most {apart:.0f} s apart). Below 0 the "
+        f"the sides that are nearest to each other (at most {apart} s apart). Below 0 the "
         f"sides are crossed: {crossed} of {len(spreads)} times. The last {DAYS} days.",
         element("div", chart.draw()),
         as_of(marts, spreads[-1]["buy_snapshot_at"], "Last spread"),
