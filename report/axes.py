@@ -80,7 +80,7 @@ class Times:
         return (time - self.start) / (self.end - self.start)
 
     def ticks(self) -> list[tuple[datetime, str]]:
-        """Round times and what is written below them; the first, and where a day begins, with a date."""
+        """Round times and what is written below: a date at the first and where a day begins."""
         span = self.end - self.start
         steps = [step for step in _STEPS if step >= self.least]
         step = next((step for step in steps if span / step <= MOST_TICKS), steps[-1])
