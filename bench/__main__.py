@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from bench import staleness
+from bench import history, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 
 STALENESS = "staleness"
+HISTORY = "history"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -24,8 +25,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=(*PARTS, STALENESS),
-        default=(*default.parts, STALENESS),
+        choices=(*PARTS, HISTORY, STALENESS),
+        default=(*default.parts, HISTORY, STALENESS),
         help="beside the steps",
     )
     parser.add_argument(
@@ -33,6 +34,12 @@ def main() -> None:
     )
     parser.add_argument(
         "--repetitions", type=int, default=default.repetitions, help="of the comparison with COPY"
+    )
+    parser.add_argument(
+        "--versions",
+        type=int,
+        default=history.Plan().versions,
+        help="how many stand in the past of `history` (%(default)s)",
     )
     given = parser.parse_args()
     figures = Figures()
@@ -45,6 +52,8 @@ def main() -> None:
         ),
         figures,
     )
+    if HISTORY in given.parts:
+        history.measure(figures, history.Plan(versions=given.versions))
     if STALENESS in given.parts:
         staleness.measure(figures)
     figures.write(LATEST)

@@ -68,9 +68,9 @@ def measure(plan: Plan, figures: Figures) -> None:
     with (
         TemporaryDirectory(prefix="p2p-bench-") as folder,
         exchange_process(plan.offers, plan.fiats) as exchange,
-        _server(Path(folder)) as server,
-        _database(server) as by_step,
-        _database(server) as by_flow,
+        own_server(Path(folder)) as server,
+        own_database(server) as by_step,
+        own_database(server) as by_flow,
     ):
         steps = Subject(by_step, Path(folder) / "steps", exchange)
         flow = Subject(by_flow, Path(folder) / "flow", exchange)
@@ -175,7 +175,8 @@ def _rows_in_marts(warehouse: Warehouse) -> int:
 
 
 @contextmanager
-def _server(home: Path) -> Iterator[Warehouse]:
+def own_server(home: Path) -> Iterator[Warehouse]:
+    """An embedded server for as long as it is measured, and nothing of it afterwards."""
     try:
         with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
             yield warehouse
@@ -185,7 +186,8 @@ def _server(home: Path) -> Iterator[Warehouse]:
 
 
 @contextmanager
-def _database(server: Warehouse) -> Iterator[Warehouse]:
+def own_database(server: Warehouse) -> Iterator[Warehouse]:
+    """An empty database on it."""
     name = f"bench_{uuid.uuid4().hex[:12]}"
     with server.connect(autocommit=True) as connection:
         connection.execute(f'create database "{name}"'.encode())

@@ -1,0 +1,37 @@
+"""That the past which `make bench` gives a warehouse is one that its own tests accept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from bench.history import give_a_past
+from tests.dbt.conftest import Dbt, Rows
+from tests.landing import Reading, item, land
+from warehouse.postgres import Warehouse
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
+    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows, dbt_warehouse: Warehouse
+) -> None:
+    books = [("VES", "USDT", side) for side in ("BUY", "SELL")]
+    page = {
+        book: [item(f"1299000000000000000{n}", side=book[2]) for n in range(5)] for book in books
+    }
+    land(connection, "1", [Reading(book, NOON, [page[book]]) for book in books])
+    dbt("run", "--select", "+market_spreads")
+
+    assert give_a_past(dbt_warehouse, 100) == 100
+    assert rows("select count(*), count(valid_to) from marts.fact_offers") == [(100, 90)]
+    assert rows("select count(*), count(distinct snapshot_id) from marts.fact_snapshots") == [
+        (20, 20)
+    ]
+    assert rows("select count(*) from marts.market_spreads") == [(10,)]
+    overlapping = ("test", "--select", "test_name:versions_do_not_overlap,fact_offers")
+    assert dbt(*overlapping).tests_passed == 1
+    assert dbt("run", "--select", "+market_spreads").models_built > 5, "nothing is left to claim"
+    assert rows("select count(*) from marts.market_spreads") == [(10,)]
