@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='by_day',
         on_schema_change='fail',
+        meta={'tested_by': ['day']},
         indexes=[
             {
                 'columns': ['fiat_code', 'asset_code', 'side', 'advertiser', 'day'],

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', meta={'tested_by': ['snapshot_at']}) }}
 
 with
 

@@ -5,9 +5,11 @@
         unique_key=['fiat_code', 'asset_code', 'side', 'adv_no'],
         incremental_predicates=['DBT_INTERNAL_DEST.gone_at is null'],
         on_schema_change='fail',
+        meta={'tested_by': ['last_seen_at', 'gone_at']},
         indexes=[
             {'columns': ['adv_no', 'fiat_code', 'asset_code', 'side'], 'unique': True},
             {'columns': ['gone_at']},
+            {'columns': ['last_seen_at']},
         ],
         pre_hook=[
             '{{ claim_loads(["fact_snapshots", "fact_offers"]) }}',
