@@ -193,6 +193,21 @@ def test_docs_writes_both_pages_and_says_where(commanded: Commanded) -> None:
     assert "landing" in pages[1].read_text()
 
 
+def test_report_writes_a_page_where_it_is_told_and_says_where(
+    commanded: Commanded, tmp_path: Path
+) -> None:
+    done = commanded.p2p("report", "--pair", "ves/usdt")
+    assert (done.returncode, done.stderr) == (0, "")
+    page = Path(done.stdout.removeprefix("Report: ").rstrip("\n"))
+    assert page == commanded.home / "docs" / "report-VES-USDT.html"
+    assert "VES/USDT on the P2P market" in page.read_text()
+    out = tmp_path / "new" / "market.html"
+    assert commanded.p2p("report", "--out", str(out)).stdout == f"Report: {out}\n"
+    refused = commanded.p2p("report", "--pair", "VES/XXX")
+    assert refused.returncode == 2
+    assert "holds no reading of VES/XXX" in only_line(refused)
+
+
 def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) -> None:
     built = commanded.dbt("build")
     assert built.returncode == 0, built.stdout

@@ -1,0 +1,79 @@
+"""The pages as they are written: what leaves a section out, and what is refused in one line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from report.market import market_page
+from report.marts import Marts
+from report.pair import SECTIONS, pair_page
+from report.writing import write_report
+from tests.made_up_market import HOSTILE
+from warehouse.errors import UserError
+from warehouse.postgres import Warehouse
+
+NOW = datetime(2026, 11, 3, 14, tzinfo=UTC)
+
+
+def test_an_older_warehouse_leaves_out_what_it_has_no_mart_of_and_shows_the_rest(
+    built_warehouse: Warehouse,
+) -> None:
+    with built_warehouse.connect() as connection:
+        connection.execute("drop view marts.depth_bands cascade")
+        connection.execute("drop table marts.parallel_premiums, marts.data_health cascade")
+        connection.execute("alter table marts.turnover_days drop column listed_share cascade")
+        marts = Marts(connection, NOW)
+        pair, market = pair_page(marts, "ves/usdt"), market_page(marts)
+        connection.rollback()
+    left_out = set(re.findall(r"Left out, since there is no ([\w.]+) in this warehouse", pair))
+    assert left_out >= {"marts.depth_bands", "marts.parallel_premiums", "listed_share"}
+    assert "there is no marts.data_health" in pair
+    assert "The premium is left out, since there is no marts.parallel_premiums" in market
+    assert pair.count("<section") == len(SECTIONS)
+
+
+def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
+    built_warehouse: Warehouse,
+) -> None:
+    with built_warehouse.connect() as connection:
+        marts = Marts(connection, NOW)
+        pair, market = pair_page(marts, "VES/USDT"), market_page(marts)
+    for shown in (pair, market):
+        assert "<img" not in shown
+        assert "://" not in shown
+    assert "Last trusted reading: 2026-11-03 13:00 UTC, 59 min before this page was made." in pair
+    assert "2026-11-02, carried forward" in pair
+    assert "Rates By Exchange Rate API" in pair
+    assert "BCV" in pair
+    assert HOSTILE.replace("<", "&lt;").replace(">", "&gt;") in pair
+    assert "maker_side_mismatch" in pair
+
+
+def test_an_empty_warehouse_gives_one_line(warehouse: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^Nothing has run yet: try `p2p run`, or `p2p demo`\.$"):
+        write_report(warehouse, None, tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["VES", "VES/USDT/BUY", "../x/y", "V'S/USDT", "/"])
+def test_what_is_no_pair_is_refused(built_warehouse: Warehouse, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is no pair: write fiat and asset, as in VES/USDT"):
+        write_report(built_warehouse, name, tmp_path / "report.html")
+
+
+def test_a_pair_that_was_never_read_is_refused(built_warehouse: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no reading of XXX/YYY"):
+        write_report(built_warehouse, "XXX/YYY", tmp_path / "report.html")
+
+
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left_beside_it(
+    built_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(UserError, match="--out .*report.html cannot be written"):
+        write_report(built_warehouse, None, tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
