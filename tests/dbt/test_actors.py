@@ -163,7 +163,7 @@ def test_a_day_told_again_is_told_whole_although_another_mart_lacks_one_of_its_l
 
 PRICES = ["9.99", "10", "10.00", "10.2", "12"]
 QUANTITIES = ["0", "3", "10", "14.99", "15", "50", "60.00", "400"]
-PAUSES = [7, 20, 20, 20, 45, 110, 130, 400, 900, 1500]
+PAUSES = [7, 20, 20, 45, 110, 130, 400, 900, 1500, 2900]
 
 
 def random_market(seed: int, cycles: int) -> list[list[Reading]]:
