@@ -89,3 +89,107 @@
         limit 1
     )
 {%- endmacro %}
+
+{#- Returns the names of the price notions of `market_quotes` that have candles, in order. -#}
+{% macro price_notions() -%}
+    {{ return([
+        'best_raw', 'best_eligible', 'median', 'vwap', 'vwap_eligible', 'naive', 'ref_q25',
+        'top10_median', 'conservative_5th', 'reference_price',
+    ]) }}
+{%- endmacro %}
+
+{#-
+    Returns a query of the books with a reading at or after the horizon, and since when to tell
+    their hours: from the hour of the trusted reading before, as its price holds until the next.
+-#}
+{% macro price_hour_starts() -%}
+    {%- set quotes = ref('market_quotes') -%}
+    {%- set is_new = since_horizon('quotes.snapshot_at') -%}
+    select
+        touched.fiat_code,
+        touched.asset_code,
+        touched.side,
+        {{ start_of('hour', 'coalesce(previous.snapshot_at, touched.first_at)') }} as starts_at
+    from (
+        select
+            quotes.fiat_code,
+            quotes.asset_code,
+            quotes.side,
+            min(quotes.snapshot_at) as first_at
+        from {{ quotes }} as quotes
+        {% if is_incremental() %}
+            where {{ is_new }}
+        {% endif %}
+        group by quotes.fiat_code, quotes.asset_code, quotes.side
+    ) as touched
+    {{ left_join_latest(
+        quotes,
+        'previous',
+        [
+            'earlier.fiat_code = touched.fiat_code',
+            'earlier.asset_code = touched.asset_code',
+            'earlier.side = touched.side',
+            'earlier.snapshot_at < touched.first_at',
+            'not earlier.is_withheld',
+        ],
+        'snapshot_at',
+    ) }}
+{%- endmacro %}
+
+{#- Runs the undoing of the hours that are told anew. -#}
+{% macro rewind_price_hours() %}
+    {%- set starts = price_hour_starts() -%}
+    {% if is_incremental() %}
+        with starts as ({{ starts }})
+
+        {{ delete_rows_since(
+            this, 'starts', ['fiat_code', 'asset_code', 'side'], 'bucket_start', 'starts_at'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+{#-
+    Returns a query of one row: since when a mart that adds up days tells its readings
+    (`starts_at`), and whether it tells the day of that moment from its beginning (`is_late`), as
+    what was read behind the horizon stands in its sums already.
+-#}
+{% macro day_horizon() -%}
+    {%- set readings = ref('stg_binance_p2p__snapshots') -%}
+    {%- set snapshots = ref('fact_snapshots') -%}
+    select
+        horizon.is_late,
+        case
+            when horizon.is_late then {{ start_of('day', 'horizon.starts_at') }}
+            else horizon.starts_at
+        end as starts_at
+    from (
+        select
+            min(readings.started_at) as starts_at,
+            exists (
+                select 1
+                from {{ snapshots }} as told
+                where
+                    told.started_at >= min(readings.started_at)
+                    and not ({{ is_among('told.load_id', claimed_loads()) }})
+            ) as is_late
+        from {{ readings }} as readings
+        where {{ is_among('readings.load_id', claimed_loads()) }}
+    ) as horizon
+{%- endmacro %}
+
+{#-
+    Runs the taking out of the days that go on, into `held_days` for the model to add to; of those
+    that are told from their beginning nothing is held.
+-#}
+{% macro take_out_days(column='day') %}
+    {%- set horizon = day_horizon() -%}
+    {% if is_incremental() %}
+        {{ hold_rows(
+            'held_days',
+            this,
+            column ~ " between (select " ~ utc_day('horizon.starts_at') ~ " from ("
+            ~ horizon ~ ") as horizon) and 'infinity'",
+            "(select not horizon.is_late from (" ~ horizon ~ ") as horizon)",
+        ) }}
+    {% endif %}
+{% endmacro %}

@@ -83,3 +83,28 @@
 {% macro default__row_of(array, number) -%}
     {{ array }}[{{ number }}:{{ number }}][:]
 {%- endmacro %}
+
+{#- Returns an aggregate: the first value that is not null, in an order of the rows. -#}
+{% macro first_value_of(column, order) -%}
+    {{ return(adapter.dispatch('first_value_of', 'p2p')(column, order)) }}
+{%- endmacro %}
+
+{% macro default__first_value_of(column, order) -%}
+    (array_agg({{ column }} order by {{ order }}) filter (where {{ column }} is not null))[1]
+{%- endmacro %}
+
+{#-
+    Runs the moving of the rows of `table` that meet a condition: out of it, and into a table `name`
+    that lives as long as the transaction; of that only those that meet `keep` too.
+-#}
+{% macro hold_rows(name, table, condition, keep) %}
+    {{ return(adapter.dispatch('hold_rows', 'p2p')(name, table, condition, keep)) }}
+{%- endmacro %}
+
+{% macro default__hold_rows(name, table, condition, keep) %}
+    create temporary table {{ name }} on commit drop as
+    select * from {{ table }}
+    where {{ condition }} and {{ keep }};
+    delete from {{ table }}
+    where {{ condition }}
+{% endmacro %}

@@ -79,3 +79,12 @@
 {% macro default__start_of_day(day) -%}
     {{ day }}::timestamp at time zone 'UTC'
 {%- endmacro %}
+
+{#- Returns what a clock shows at a timestamp in a time zone of the IANA database. -#}
+{% macro local_time(timestamp, zone) -%}
+    {{ return(adapter.dispatch('local_time', 'p2p')(timestamp, zone)) }}
+{%- endmacro %}
+
+{% macro default__local_time(timestamp, zone) -%}
+    ({{ timestamp }} at time zone {{ zone }})
+{%- endmacro %}

@@ -51,20 +51,22 @@
 {%- endmacro %}
 
 {#-
-    Returns a left join with the last row of `table` before a moment, as `name`: the newest by
-    `moment` among those that meet the conditions, of which one names the table `earlier`.
+    Returns a left join with the last rows of `table` (one, or `count`) that meet conditions, as
+    `name`: the newest by `moment`. In the conditions the table is named `earlier`.
 -#}
-{% macro left_join_latest(table, name, conditions, moment) -%}
-    {{ return(adapter.dispatch('left_join_latest', 'p2p')(table, name, conditions, moment)) }}
+{% macro left_join_latest(table, name, conditions, moment, count=1) -%}
+    {{ return(
+        adapter.dispatch('left_join_latest', 'p2p')(table, name, conditions, moment, count)
+    ) }}
 {%- endmacro %}
 
-{% macro default__left_join_latest(table, name, conditions, moment) -%}
+{% macro default__left_join_latest(table, name, conditions, moment, count) -%}
     left join lateral (
         select *
         from {{ table }} as earlier
         where {{ conditions | join(' and ') }}
         order by earlier.{{ moment }} desc
-        limit 1
+        limit {{ count }}
     ) as {{ name }} on true
 {%- endmacro %}
 
@@ -143,4 +145,53 @@
             and (versions.valid_to > {{ later }} or versions.valid_to is null)
         offset 0
     ) as {{ name }} on true
+{%- endmacro %}
+
+{#-
+    Returns a join with the rows of `table` at or after a moment, as `name`; for tables with an
+    index on `keys` and `column`, which are named alike on both sides. Each book by its index: one
+    that slept for a year would otherwise have all of that year read.
+-#}
+{% macro join_rows_since(table, name, outer_name, keys, column, moment) -%}
+    {{ return(
+        adapter.dispatch('join_rows_since', 'p2p')(table, name, outer_name, keys, column, moment)
+    ) }}
+{%- endmacro %}
+
+{% macro default__join_rows_since(table, name, outer_name, keys, column, moment) -%}
+    cross join lateral (
+        select *
+        from {{ table }} as later
+        where
+            {% for key in keys %}
+                later.{{ key }} = {{ outer_name }}.{{ key }} and
+            {% endfor %}
+            later.{{ column }} >= {{ outer_name }}.{{ moment }}
+        offset 0
+    ) as {{ name }}
+{%- endmacro %}
+
+{#- Returns the statement that deletes what `join_rows_since` would join. -#}
+{% macro delete_rows_since(table, outer_name, keys, column, moment) -%}
+    {{ return(
+        adapter.dispatch('delete_rows_since', 'p2p')(table, outer_name, keys, column, moment)
+    ) }}
+{%- endmacro %}
+
+{% macro default__delete_rows_since(table, outer_name, keys, column, moment) -%}
+    delete from {{ table }}
+    where ctid = any(array(
+        select later.ctid
+        from {{ outer_name }}
+        cross join lateral (
+            select told.ctid
+            from {{ table }} as told
+            where
+                {% for key in keys %}
+                    told.{{ key }} = {{ outer_name }}.{{ key }} and
+                {% endfor %}
+                told.{{ column }} >= {{ outer_name }}.{{ moment }}
+            offset 0
+        ) as later
+    ))
 {%- endmacro %}
