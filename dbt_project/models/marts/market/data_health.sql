@@ -1,20 +1,8 @@
 with
 
-snapshots as (
-
-    select * from {{ ref('fact_snapshots') }}
-
-),
-
 pairs as (
 
     select * from {{ ref('dim_trading_pairs') }}
-
-),
-
-quotes as (
-
-    select * from {{ ref('market_quotes') }}
 
 ),
 
@@ -42,10 +30,12 @@ catalogue as (
 
 ),
 
+-- The two largest tables are asked where they are needed, by index: as an import that is read more
+-- than once each would be put together first, all of it.
 -- Of the warehouse and not of the wall: a loader that stands still has no book of another age.
 moment as {{ once() }} (
 
-    select max(started_at) as as_of from snapshots
+    select max(started_at) as as_of from {{ ref('fact_snapshots') }}
 
 ),
 
@@ -74,8 +64,11 @@ recent as {{ once() }} (
         count(*) filter (where quality_verdict = 'trusted') as n_trusted,
         sum(duplicates) as duplicates,
         sum(offers_seen) as offers_seen
-    from snapshots
-    where started_at > (select moment.as_of - interval '1 day' from moment)
+    from {{ ref('fact_snapshots') }}
+    where
+        started_at between (
+            select moment.as_of - interval '1 day' from moment
+        ) and 'infinity'
     group by fiat_code, asset_code, side
 
 ),
@@ -130,7 +123,8 @@ first_met as {{ once() }} (
         snapshots.side,
         count(distinct new_fields.field_path) as new_keys
     from new_fields
-    inner join snapshots on new_fields.snapshot_id = snapshots.snapshot_id
+    inner join {{ ref('fact_snapshots') }} as snapshots
+        on new_fields.snapshot_id = snapshots.snapshot_id
     where new_fields.seen_at > (select moment.as_of - interval '1 day' from moment)
     group by snapshots.fiat_code, snapshots.asset_code, snapshots.side
 
@@ -147,7 +141,7 @@ usual as {{ once() }} (
     from books
     left join lateral (
         select snapshots.minutes_since_last
-        from snapshots
+        from {{ ref('fact_snapshots') }} as snapshots
         where
             snapshots.fiat_code = books.fiat_code
             and snapshots.asset_code = books.asset_code
@@ -179,7 +173,7 @@ dated as (
             snapshots.started_at,
             snapshots.quality_verdict,
             snapshots.quality_reasons
-        from snapshots
+        from {{ ref('fact_snapshots') }} as snapshots
         where
             snapshots.fiat_code = books.fiat_code
             and snapshots.asset_code = books.asset_code
@@ -189,7 +183,7 @@ dated as (
     ) as latest on true
     left join lateral (
         select snapshots.started_at
-        from snapshots
+        from {{ ref('fact_snapshots') }} as snapshots
         where
             snapshots.fiat_code = books.fiat_code
             and snapshots.asset_code = books.asset_code
@@ -200,7 +194,7 @@ dated as (
     ) as whole on true
     left join lateral (
         select snapshots.started_at
-        from snapshots
+        from {{ ref('fact_snapshots') }} as snapshots
         where
             snapshots.fiat_code = books.fiat_code
             and snapshots.asset_code = books.asset_code
@@ -215,7 +209,7 @@ dated as (
             and books.side = usual.side
     left join lateral (
         select 1 - quotes.n_eligible::numeric / nullif(quotes.n_offers, 0) as flagged_share
-        from quotes
+        from {{ ref('market_quotes') }} as quotes
         where
             quotes.fiat_code = books.fiat_code
             and quotes.asset_code = books.asset_code

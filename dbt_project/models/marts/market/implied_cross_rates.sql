@@ -41,7 +41,14 @@ spreads as (
 
 ),
 
-quotes as (
+-- Imported once for each side: one that is read twice is put together first, all of it.
+asks as (
+
+    select * from {{ ref('market_quotes') }}
+
+),
+
+bids as (
 
     select * from {{ ref('market_quotes') }}
 
@@ -74,8 +81,8 @@ read_in_cycle as (
         ) as nth_latest
     from snapshots
     inner join spreads on snapshots.snapshot_id = spreads.buy_snapshot_id
-    inner join quotes as asks on spreads.buy_snapshot_id = asks.snapshot_id
-    inner join quotes as bids on spreads.sell_snapshot_id = bids.snapshot_id
+    inner join asks on spreads.buy_snapshot_id = asks.snapshot_id
+    inner join bids on spreads.sell_snapshot_id = bids.snapshot_id
     where spreads.reference_price_kind = 'naive'
 
 ),
