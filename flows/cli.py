@@ -216,11 +216,11 @@ def sql(
 
 @app.command()
 def status() -> int:
-    """The last cycles, and the age and completeness of each book."""
+    """The last cycles, the age and completeness of each book, the age of official rates."""
     settings = load_settings()
     _start(settings, is_question=True)
     from flows.console import cell, out, table
-    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RUNS, ask
+    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RATES, RUNS, ask
     from flows.summary import breaker_line, drift_line
     from warehouse.postgres import open_warehouse
 
@@ -228,7 +228,7 @@ def status() -> int:
         present = ask(
             warehouse,
             "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots'),"
-            " to_regclass('ops.drift')",
+            " to_regclass('ops.drift'), to_regclass('marts.official_rates')",
         ).rows[0]
         if present[0] is None:
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
@@ -243,6 +243,8 @@ def status() -> int:
         if present[1] is not None:
             books = ask(warehouse, BOOKS)
             out.print(table("Books of the last day", books.columns, books.rows))
+        if present[3] is not None and (official := ask(warehouse, RATES)).rows:
+            out.print(table("Official rates", official.columns, official.rows))
     return SUCCESS
 
 

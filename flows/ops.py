@@ -187,13 +187,18 @@ def admit(connection: psycopg.Connection[Any], load_ids: Iterable[str]) -> None:
     A later landing that is refused would else take them with it. Before the first transform there
     is nothing to admit them to, and they are checked with the first landing.
     """
-    if not _exists(connection, "ops.admitted_loads"):
+    if not _exists(connection, "ops.loads_under_test"):
         return
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into ops.admitted_loads (load_id) values (%s) on conflict (load_id) do nothing",
-            [(load_id,) for load_id in load_ids],
-        )
+        for load_id in load_ids:
+            cursor.execute(
+                "insert into ops.admitted_loads (load_id) values (%s) on conflict do nothing",
+                [load_id],
+            )
+            cursor.execute(
+                "insert into ops.loads_under_test (load_id) values (%s) on conflict do nothing",
+                [load_id],
+            )
 
 
 def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:

@@ -95,6 +95,26 @@ order by offers desc nulls last, pair, snapshots.side
 """
 
 
+RATES = """
+with latest as (
+    select max(day) as day from marts.official_rates
+)
+
+select
+    rates.rate_kind as kind,
+    rates.rate_source as source,
+    max(rates.rate_date)::text as "newest of",
+    min(rates.days_carried) as "days old",
+    count(*) as fiats,
+    count(*) filter (where rates.is_carried_forward) as carried,
+    count(*) filter (where rates.withheld_rate is not null) as withheld
+from marts.official_rates as rates
+inner join latest on rates.day = latest.day
+group by rates.rate_kind, rates.rate_source
+order by fiats desc, kind, source
+"""
+
+
 @dataclass(frozen=True)
 class Answer:
     """Rows with the names of their columns."""

@@ -13,6 +13,7 @@ import psycopg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.query import RATES
 from tests.dbt import plain_rates
 from tests.dbt.conftest import Dbt
 from tests.dbt.plain_market import Offer
@@ -96,6 +97,8 @@ def test_a_source_that_stands_still_for_days_is_carried_forward_and_says_so(
     assert premiums(connection, carried) == [
         (200, stands, number, number > 0) for number in range(4)
     ]
+    status = connection.execute(RATES.encode()).fetchall()
+    assert status == [("mid_market", "open.er-api.com", "2026-11-01", 3, 1, 1, 0)]
     # It renews at last, and a rate of the day before yesterday comes late.
     land_prices(connection, "late", [Rate("VES", day(1), "250")], at=day(3.1))
     land_prices(connection, "new", [Rate("VES", day(3), "300")], at=day(3.1))

@@ -7,6 +7,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['from_snapshot_at']},
         indexes=[
             {
                 'columns': ['run_id', 'asset_code', 'from_fiat_code', 'to_fiat_code'],

@@ -5,6 +5,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['day']},
         indexes=[
             {'columns': ['day', 'fiat_code', 'asset_code', 'rate_kind'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'day']},

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
+        meta={'tested_by': ['day']},
         indexes=[{'columns': ['day', 'asset_code'], 'unique': True}],
         pre_hook=[
             '{{ claim_loads(["fact_snapshots"]) }}',
