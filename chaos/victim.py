@@ -128,13 +128,14 @@ def run_command(orders: Orders, line: Connection) -> None:
     """In the process: `p2p run`."""
     _speak_into(orders.output)
     import flows.cli
+    import flows.commands.run
     import flows.cycle
     import load.source
 
     def told_settings(**given: Any) -> Settings:
         return load_settings(**{**orders.settings, **given})
 
-    vars(flows.cli)["load_settings"] = told_settings
+    vars(flows.commands.run)["load_settings"] = told_settings
     vars(flows.cycle)["Surroundings"] = partial(flows.cycle.Surroundings, clock=_clock(orders))
     pace = orders.settings["requests_per_second"]
     vars(load.source)["BATCH_SECONDS"] = BATCH_PAGES / pace

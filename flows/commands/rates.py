@@ -1,0 +1,35 @@
+"""`p2p rates`: official rates of one's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.starting import SUCCESS, start
+from warehouse.settings import load_settings
+
+
+def import_rates(
+    file: Annotated[
+        Path, typer.Argument(help="CSV: date,fiat_code,rate_kind,rate[,bid,ask,source]")
+    ],
+) -> int:
+    """Load one's own official rates from a CSV; the same file twice is as once."""
+    settings = load_settings()
+    start(settings)
+    from flows import ops
+    from load.own_rates import import_rates as load_file
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        run_id = f"rates-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        imported = load_file(settings, warehouse, file, run_id)
+        with ops.connected(warehouse) as connection:
+            ops.admit(connection, imported.load_ids)
+    print(f"{imported.rows:,} rates read, {imported.news:,} of them new.")
+    if imported.news:
+        print("The next `p2p run` takes them into the marts.")
+    return SUCCESS

@@ -1,0 +1,54 @@
+"""What commands share: their exit statuses and options, and how each of them begins."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from warehouse.errors import UserError
+from warehouse.settings import Settings
+
+SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+Codes = Annotated[str, typer.Option(help="Comma list; empty: as the settings say.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")]
+
+
+def start(settings: Settings, *, verbose: bool = False, is_question: bool = False) -> None:
+    """Set up the log, and Prefect before anything imports it."""
+    from flows import log as logs
+    from flows import prefect_home
+
+    secrets = [
+        secret.get_secret_value()
+        for secret in (settings.database_url, settings.binance_api_key, settings.redis_url)
+        if secret
+    ]
+    if settings.database_url:
+        from warehouse.postgres import Warehouse
+
+        secrets.append(Warehouse.from_url(secrets[0]).password)
+    if settings.redis_url:
+        password = urlsplit(settings.redis_url.get_secret_value()).password or ""
+        secrets += [password, unquote(password)]
+    try:
+        logs.configure(
+            settings.log_format,
+            settings.home / "logs",
+            secrets,
+            verbose=verbose,
+            is_question=is_question,
+        )
+    except OSError as error:
+        raise UserError(
+            f"P2P_HOME={settings.home} cannot be used ({error.filename}: {error.strerror}): "
+            "mend that, or set P2P_HOME to another folder."
+        ) from None
+    prefect_home.prepare(settings.home)
+
+
+def code_list(text: str) -> list[str] | None:
+    """The codes in a comma list; None when there are none."""
+    return [code.strip().upper() for code in text.split(",") if code.strip()] or None

@@ -1,0 +1,40 @@
+"""`p2p status`: how the last cycles went, and how old each book is."""
+
+from __future__ import annotations
+
+from flows.commands.starting import SUCCESS, start
+from warehouse.errors import UserError
+from warehouse.settings import load_settings
+
+
+def status() -> int:
+    """The last cycles, the age and completeness of each book, the age of official rates."""
+    settings = load_settings()
+    start(settings, is_question=True)
+    from flows.console import cell, out, table
+    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RATES, RUNS, ask
+    from flows.summary import breaker_line, drift_line
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        present = ask(
+            warehouse,
+            "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots'),"
+            " to_regclass('ops.drift'), to_regclass('marts.official_rates')",
+        ).rows[0]
+        if present[0] is None:
+            raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
+        runs = ask(warehouse, RUNS)
+        out.print(table("Cycles, the latest first", runs.columns, runs.rows))
+        for breaker in ask(warehouse, BREAKER).rows:
+            out.print(cell(breaker_line(*breaker)))
+        if present[2] is not None and (drift := drift_line(ask(warehouse, DRIFT).rows)):
+            out.print(cell(drift))
+        for run_id, error in ask(warehouse, ERRORS).rows:
+            out.print(cell(f"{run_id}: {error}"))
+        if present[1] is not None:
+            books = ask(warehouse, BOOKS)
+            out.print(table("Books of the last day", books.columns, books.rows))
+        if present[3] is not None and (official := ask(warehouse, RATES)).rows:
+            out.print(table("Official rates", official.columns, official.rows))
+    return SUCCESS
