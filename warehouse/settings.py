@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -32,15 +32,18 @@ _RULES = {
     "home": ("P2P_HOME", "the path of a folder"),
     "log_format": ("P2P_LOG_FORMAT", "text or json"),
 }
-_SECRETS = {"database_url", "binance_api_key", "redis_url"}
+_SECRETS = ("database_url", "binance_api_key", "redis_url")
+_RULES |= {f"{name}_file": (f"{_RULES[name][0]}_FILE", "the path of a file") for name in _SECRETS}
 
 
 class Settings(BaseSettings):
     """The settings of one process, checked and frozen; the environment wins over `.env`.
 
     Fields carry the prefix `P2P_` in the environment but for the four that other tools know
-    by name. The prefix is not for looks: fields can also be given by name, and pydantic then
-    looks for that name in the environment too, where a bare `home` would find `HOME`.
+    by name, and the files that hold three of those: a secret in a file stays out of the
+    environment, which children inherit and `docker inspect` shows. The prefix is not for looks:
+    fields can also be given by name, and pydantic then looks for that name in the environment
+    too, where a bare `home` would find `HOME`.
     """
 
     model_config = SettingsConfigDict(
@@ -56,7 +59,9 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    database_url_file: Path | None = Field(default=None, validation_alias="DATABASE_URL_FILE")
     binance_api_key: SecretStr | None = Field(default=None, validation_alias="BINANCE_API_KEY")
+    binance_api_key_file: Path | None = Field(default=None, validation_alias="BINANCE_API_KEY_FILE")
     extraction_interval: float = Field(
         default=20, gt=0, allow_inf_nan=False, validation_alias="EXTRACTION_INTERVAL"
     )
@@ -68,8 +73,27 @@ class Settings(BaseSettings):
     hot: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()
     requests_per_second: float = Field(default=2, gt=0, allow_inf_nan=False)
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    redis_url_file: Path | None = Field(default=None, validation_alias="REDIS_URL_FILE")
     home: Path = PROJECT_ROOT / ".p2p"
     log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Read the secrets that are given as files.
+
+        Raises:
+            UserError: the file cannot be read or is empty, or the secret is given twice.
+        """
+        for name in _SECRETS:
+            variable = _RULES[name][0]
+            file = given.get(f"{name}_file") or given.get(f"{variable}_FILE")
+            if file is None:
+                continue
+            if name in given or variable in given:
+                raise UserError(f"{variable} and {variable}_FILE are both set: unset one of them.")
+            given[name] = _secret_in(f"{variable}_FILE", Path(file))
+        return given
 
     @field_validator("database_url")
     @classmethod
@@ -171,12 +195,29 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         UserError: a value is wrong; the line names the variable and what it may be.
     """
+    for name in _SECRETS:
+        if name in overrides:
+            overrides.setdefault(f"{name}_file", None)
     try:
         return Settings(**overrides)
     except ValidationError as error:
         raise UserError(_refusal(error.errors()[0])) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{PROJECT_ROOT / '.env'} cannot be read: {error}") from None
+
+
+def _secret_in(variable: str, file: Path) -> str:
+    """The secret that a file holds; the line end that most editors write is none of it."""
+    try:
+        secret = file.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError(
+            f"{variable}={file} cannot be read ({why}): mend that, or name another file."
+        ) from None
+    if not secret:
+        raise UserError(f"{variable}={file} is empty: write the secret into it, or unset it.")
+    return secret
 
 
 def _refusal(error: ErrorDetails) -> str:

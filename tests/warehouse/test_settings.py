@@ -137,6 +137,61 @@ def test_a_redis_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch, value:
     assert taken.get_secret_value() == value
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://me:hidden@localhost/d"),
+        ("BINANCE_API_KEY", "hidden"),
+        ("REDIS_URL", "redis://:hidden@host"),
+    ],
+)
+def test_a_secret_may_stand_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{value}\n")
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    taken = getattr(load_settings(_env_file=None), variable.lower())
+    assert taken.get_secret_value() == value
+    assert (
+        getattr(load_settings(_env_file=None, **{variable.lower(): None}), variable.lower()) is None
+    )
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UserError, match=f"{variable} and {variable}_FILE are both set: unset one"):
+        load_settings(_env_file=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe", "cannot be read (it is no text)"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(file))
+    with pytest.raises(UserError) as refused:
+        load_settings(_env_file=None)
+    assert str(refused.value).startswith(f"DATABASE_URL_FILE={file} {why}")
+
+
+def test_a_wrong_secret_in_a_file_is_refused_without_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("two words")
+    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(file))
+    with pytest.raises(UserError, match="BINANCE_API_KEY is not understood") as refused:
+        load_settings(_env_file=None)
+    assert "two" not in str(refused.value)
+
+
 def test_secrets_stay_out_of_the_repr() -> None:
     settings = Settings(
         database_url="postgresql://me:hidden@localhost/d",  # type: ignore[arg-type]
