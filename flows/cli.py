@@ -12,6 +12,7 @@ import typer
 from flows.commands.demo import demo
 from flows.commands.docs import docs
 from flows.commands.exchange import exchange
+from flows.commands.export import export
 from flows.commands.rates import import_rates
 from flows.commands.report import report
 from flows.commands.run import run
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (run, demo, sql, status, report, exchange, docs):
+for command in (run, demo, sql, status, report, export, exchange, docs):
     app.command()(command)
 
 rates = typer.Typer(no_args_is_help=True)

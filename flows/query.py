@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -123,27 +124,41 @@ class Answer:
     rows: Sequence[Sequence[Any]]
 
 
+@contextmanager
+def reading(warehouse: Warehouse) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection on which nothing can be written, and every schema of ours is found.
+
+    All that is asked on it is told of one state of the warehouse.
+
+    Raises:
+        UserError: what was asked on it failed; one line with what PostgreSQL said.
+    """
+    try:
+        with warehouse.connect() as connection:
+            connection.read_only = True
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.execute(f"set search_path = {SEARCH_PATH}".encode())
+            yield connection
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error)
+        hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+        raise UserError(f"The query failed: {said}{hint}") from None
+
+
 def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = None) -> Answer:
     """Run one query that may only read.
 
     Raises:
         UserError: PostgreSQL does not understand it, or it would write.
     """
-    try:
-        with warehouse.connect() as connection:
-            connection.read_only = True
-            for kind in ("json", "jsonb"):  # as it landed, however deep, and not as Python says it
-                connection.adapters.register_loader(kind, TextLoader)
-            connection.execute(f"set search_path = {SEARCH_PATH}".encode())
-            # Prepared, since then the server takes no second statement (`commit; drop table …`).
-            cursor = connection.execute(question.encode(), parameters, prepare=True)
-            if cursor.description is None:
-                return Answer([], [])
-            return Answer([column.name for column in cursor.description], cursor.fetchall())
-    except psycopg.Error as error:
-        said = error.diag.message_primary or str(error)
-        hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
-        raise UserError(f"The query failed: {said}{hint}") from None
+    with reading(warehouse) as connection:
+        for kind in ("json", "jsonb"):  # as it landed, however deep, and not as Python says it
+            connection.adapters.register_loader(kind, TextLoader)
+        # Prepared, since then the server takes no second statement (`commit; drop table …`).
+        cursor = connection.execute(question.encode(), parameters, prepare=True)
+        if cursor.description is None:
+            return Answer([], [])
+        return Answer([column.name for column in cursor.description], cursor.fetchall())
 
 
 def write_csv(answer: Answer, stream: IO[str]) -> None:

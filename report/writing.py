@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from report.market import market_page
 from report.marts import open_marts
 from report.pair import pair_page
 from warehouse.errors import UserError
+from warehouse.files import whole_file
 from warehouse.postgres import Warehouse
 
 
@@ -22,18 +21,8 @@ def write_report(warehouse: Warehouse, pair: str | None, file: Path) -> None:
     with open_marts(warehouse) as marts:
         page = pair_page(marts, pair) if pair else market_page(marts)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-        ) as scratch:
-            try:
-                scratch.write(page)
-                scratch.close()
-                os.chmod(scratch.name, 0o644)  # noqa: S103 - a page to be shown to others
-                os.replace(scratch.name, file)
-            except OSError:
-                os.unlink(scratch.name)
-                raise
+        with whole_file(file) as stream:
+            stream.write(page.encode())
     except OSError as error:
         raise UserError(
             f"--out {file} cannot be written ({error.strerror}): name a file in a folder of yours."
