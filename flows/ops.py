@@ -57,6 +57,10 @@ create table if not exists ops.runs (
 alter table ops.runs add column if not exists blocked_seconds double precision;
 alter table ops.runs add column if not exists breaker_opened integer;
 alter table ops.runs add column if not exists requests_per_second double precision;
+alter table ops.runs add column if not exists models_failed integer;
+alter table ops.runs add column if not exists waited_seconds double precision;
+alter table ops.runs add column if not exists requests_by_outcome jsonb not null default '{}';
+alter table ops.runs add column if not exists request_seconds jsonb not null default '{}';
 comment on table ops.runs is 'One row per cycle of the flow.';
 create index if not exists runs_started on ops.runs (started_at);
 create table if not exists ops.check_results (
@@ -94,6 +98,12 @@ comment on table ops.drift is
 create index if not exists drift_first_seen on ops.drift (first_seen_at);
 """
 
+# What only this version of the schema has.
+NEWEST = """
+select 1 from pg_attribute
+where attrelid = to_regclass('ops.runs') and attname = 'request_seconds' and not attisdropped
+"""
+
 ZOMBIE = "the process ended without a word (killed, or the machine stopped)"
 
 
@@ -102,7 +112,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         # `if not exists` alone lets two at once collide in the catalogue.
         connection.execute("select pg_advisory_xact_lock(hashtext('p2p:ops'))")
-        if connection.execute("select to_regclass('ops.drift')").fetchone() == (None,):
+        if connection.execute(NEWEST).fetchone() is None:
             connection.execute(SCHEMA)
 
 

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from load.pacing import Pacer
 from load.parsing import Unreadable, parse
+from load.tally import UNDERSTOOD, Tally, outcome_of
 from load.text import printable
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Exchange:
         self.understood = 0
         self.last_failure = ""
         self.bytes_read = 0
+        self.tally = Tally()
         self._base = base_url.rstrip("/")
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if api_key:
@@ -148,9 +150,11 @@ class Exchange:
         body = orjson.dumps(payload)
         for attempt in range(1, TRIES + 1):
             self.pacer.admit(stop)
+            started = time.perf_counter()
             try:
                 answer = self._attempt(path, body, check, attempt)
             except _Refused as refusal:
+                self.tally.add(outcome_of(refusal.reason), time.perf_counter() - started)
                 self.pacer.failed(refusal.reason, refusal.retry_after)
                 self.last_failure = refusal.reason
                 log.info(
@@ -168,9 +172,11 @@ class Exchange:
                     raise failure(refusal.reason, attempt) from refusal
                 self.pacer.back_off(attempt, stop)
             except BaseException:
+                self.tally.add("stopped", time.perf_counter() - started)
                 self.pacer.abandoned()
                 raise
             else:
+                self.tally.add(UNDERSTOOD, time.perf_counter() - started)
                 self.pacer.succeeded()
                 with self._lock:
                     self.understood += 1

@@ -52,6 +52,8 @@ class Counts:
     retries: int = 0
     throttled: int = 0
     blocked_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    """Seconds that attempts waited for their turn, added up over those that waited side by side."""
 
 
 class Pacer:
@@ -103,6 +105,7 @@ class Pacer:
         Raises:
             Stopped: `stop` is set, or the turn would come after the deadline.
         """
+        asked = self.time.now()
         while True:
             self._wait(0, stop)  # who is stopped takes no turn away from others
             turn = self._limiter.reserve()
@@ -117,6 +120,7 @@ class Pacer:
                 self._own.turn = turn
                 with self._lock:
                     self.counts.attempts += 1
+                    self.counts.waited_seconds += self.time.now() - asked
                 return
 
     def back_off(self, failures: int, stop: threading.Event) -> None:

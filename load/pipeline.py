@@ -5,9 +5,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import psycopg
@@ -19,6 +18,7 @@ from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
 from load.landing import Landing, Refused, share_arenas
 from load.memory import remember_batch
+from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
 from load.reading import Reading, read_book
@@ -52,13 +52,15 @@ def run_cycle(
     clock: Callable[[], datetime] = utc_now,
     stop: threading.Event | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_pulse: Callable[[CycleReport], None] | None = None,
     pacer: Pacer | None = None,
 ) -> CycleReport:
     """Read what is due of the market into `staging`, and say how that went.
 
     A book that fails is an incomplete snapshot with a reason. `stop` ends the cycle cleanly: what
-    was read completely lands, the rest is left for the next cycle. `pacer` is for tests and for
-    processes that run many cycles.
+    was read completely lands, the rest is left for the next cycle. `on_pulse` is told of the
+    report as it stands every some seconds, also while nothing may go out. `pacer` is
+    for tests and for processes that run many cycles.
 
     Raises:
         ExchangeOutOfReach: nothing at all could be read.
@@ -76,6 +78,7 @@ def run_cycle(
                 clock,
                 stop or threading.Event(),
                 on_progress or (lambda _: None),
+                on_pulse or (lambda _: None),
                 pacer or pacer_of(settings),
             )
             return cycle.run()
@@ -94,13 +97,13 @@ class _Cycle:
         clock: Callable[[], datetime],
         stop: threading.Event,
         on_progress: Callable[[Progress], None],
+        on_pulse: Callable[[CycleReport], None],
         pacer: Pacer,
     ) -> None:
         self.settings, self.warehouse, self.writer = settings, warehouse, writer
         self.run_id = run_id
         self.clock, self.stop, self.on_progress, self.pacer = clock, stop, on_progress, pacer
         self.report = CycleReport(run_id, clock())
-        self.counted, self.opened = replace(pacer.counts), pacer.breaker.opened
         self.state = State()
         key = settings.binance_api_key
         self.exchange = Exchange(
@@ -109,6 +112,7 @@ class _Cycle:
             api_key=key.get_secret_value() if key else None,
             clock=clock,
         )
+        self.meter = Meter(pacer, self.exchange, self.report, on_pulse)
         self.interval_seconds = settings.extraction_interval * 60
         self.rounds = plan.Rounds(
             settings.requests_per_second, settings.extraction_interval, settings.hot
@@ -137,6 +141,7 @@ class _Cycle:
         except Unreachable as failure:
             raise self._out_of_reach() from failure
         finally:
+            self.meter.pulse()  # also of a cycle that fails: what it was answered counts
             self.pacer.close()
             workers.shutdown(cancel_futures=True)
             self.exchange.close()
@@ -192,6 +197,7 @@ class _Cycle:
                 for fiat in stale
             ]
             for done, future in enumerate(futures, 1):
+                self.meter.first_of({future})
                 readings += future.result()
                 self._tell(f"catalogue: {done} of {len(futures)} fiats")
         except Stopped:
@@ -259,7 +265,7 @@ class _Cycle:
         while books or in_flight:
             while books and len(in_flight) < IN_FLIGHT:
                 in_flight.add(workers.submit(self._read, books.popleft()))
-            done, in_flight = wait(in_flight, return_when=FIRST_COMPLETED)
+            done, in_flight = self.meter.first_of(in_flight)
             for future in done:
                 reading = future.result()
                 if reading is None:
@@ -347,19 +353,11 @@ class _Cycle:
         )
 
     def _finish(self) -> None:
-        report, counts = self.report, self.pacer.counts
+        report = self.report
         if report.load_ids:
             self.landing.tidy()
         report.finished_at, report.beside = self.clock(), self.beside.outcomes
-        before = self.counted
-        report.attempts = counts.attempts - before.attempts
-        report.retries = counts.retries - before.retries
-        report.throttled = counts.throttled - before.throttled
-        report.blocked_seconds = counts.blocked_seconds - before.blocked_seconds
-        report.breaker_opened = self.pacer.breaker.opened - self.opened
-        report.breaker_state = self.pacer.breaker.state
-        report.requests_per_second = self.pacer.rate
-        report.bytes_read = self.exchange.bytes_read
+        self.meter.read()
         log.info(
             "cycle ended",
             extra={

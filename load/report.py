@@ -54,6 +54,11 @@ class CycleReport:
     retries: int = 0
     throttled: int = 0
     blocked_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    """Requests by `load.tally.OUTCOMES`."""
+    request_seconds: dict[str, float | list[int]] = field(default_factory=dict)
+    """How long they took: `sum`, and `buckets` by `load.tally.BOUNDS`."""
     breaker_opened: int = 0
     breaker_state: str = "closed"
     requests_per_second: float = 0.0

@@ -31,6 +31,8 @@ _RULES = {
     "redis_url": ("REDIS_URL", "redis://:password@host:port/0, rediss://... or unix:///path"),
     "home": ("P2P_HOME", "the path of a folder"),
     "log_format": ("P2P_LOG_FORMAT", "text or json"),
+    "metrics_host": ("P2P_METRICS_HOST", "an address of this machine, such as 127.0.0.1"),
+    "metrics_port": ("P2P_METRICS_PORT", "a port from 1 to 65535, such as 9108"),
 }
 _SECRETS = ("database_url", "binance_api_key", "redis_url")
 _RULES |= {f"{name}_file": (f"{_RULES[name][0]}_FILE", "the path of a file") for name in _SECRETS}
@@ -76,6 +78,8 @@ class Settings(BaseSettings):
     redis_url_file: Path | None = Field(default=None, validation_alias="REDIS_URL_FILE")
     home: Path = PROJECT_ROOT / ".p2p"
     log_format: Literal["text", "json"] = "text"
+    metrics_host: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Za-z.:-]+$")
+    metrics_port: int = Field(default=9108, ge=1, le=65_535)
 
     @model_validator(mode="before")
     @classmethod
