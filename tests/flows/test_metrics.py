@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from flows import ops
@@ -219,10 +219,8 @@ def test_scrapes_are_answered_at_the_port_and_a_port_that_is_taken_is_said(
             pass
     with shown(here, warehouse) as address:
         assert address == f"http://127.0.0.1:{port}/metrics"
-        with urllib.request.urlopen(address) as answer:
-            families = {
-                family.name for family in text_string_to_metric_families(answer.read().decode())
-            }
+        text = requests.get(address, timeout=60).text
+    families = {family.name for family in text_string_to_metric_families(text)}
     assert {"p2p_up", "p2p_requests", "process_resident_memory_bytes"} <= families
 
 
