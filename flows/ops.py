@@ -101,7 +101,10 @@ create index if not exists drift_first_seen on ops.drift (first_seen_at);
 # What only this version of the schema has.
 NEWEST = """
 select 1 from pg_attribute
-where to_regclass('ops.drift') is not null and attrelid = to_regclass('ops.runs') and attname = 'request_seconds' and not attisdropped
+where
+    attrelid = to_regclass('ops.runs')
+    and attname = 'request_seconds'
+    and to_regclass('ops.drift') is not null
 """
 
 ZOMBIE = "the process ended without a word (killed, or the machine stopped)"
