@@ -14,6 +14,7 @@ import psycopg
 import pyarrow as pa  # type: ignore[import-untyped]
 from psycopg import sql
 
+from load import partitions
 from load.official_rates import Landed
 from load.state import Book, BookState, State, to_microseconds
 
@@ -69,6 +70,7 @@ _LATEST: LiteralString = """
     where newest.started_at is not null
 """
 
+# The partition's key is asked for too: it leads each snapshot to its own one alone.
 _WHOLE: LiteralString = """
     select snapshot.snapshot_id
     from staging.snapshots as snapshot
@@ -79,6 +81,7 @@ _WHOLE: LiteralString = """
             select count(distinct page) from staging.pages
             where
                 snapshot_id = snapshot.snapshot_id
+                and right(snapshot_id, 23) collate "C" = right(snapshot.snapshot_id, 23) collate "C"
                 and _dlt_load_id in (select load_id from counting_loads)
         )
 """
@@ -222,7 +225,7 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
 
 
 def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema]) -> None:
-    """Create the schema and those of `tables` that are missing, as dlt would."""
+    """Create the schema and those of `tables` that are missing, as dlt would; the pages by day."""
     connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
     for name, columns in tables.items():
         if exist(connection, name):
@@ -235,11 +238,14 @@ def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema
             for column in columns
         ]
         connection.execute(
-            sql.SQL("create table if not exists {} ({})").format(
-                sql.Identifier(SCHEMA, name), sql.SQL(", ").join(listed)
+            sql.SQL("create table if not exists {} ({}){}").format(
+                sql.Identifier(SCHEMA, name),
+                sql.SQL(", ").join(listed),
+                sql.SQL(partitions.BY_DAY if name == "pages" else ""),
             )
         )
         log.info("table created", extra={"table": name})
+    partitions.prepare(connection)
 
 
 def tidy(connection: psycopg.Connection) -> None:
@@ -269,10 +275,8 @@ def tidy(connection: psycopg.Connection) -> None:
         """,
         [_STATES_KEPT],
     )
-    connection.execute(
-        "analyze staging._dlt_loads, staging.pages (snapshot_id, _dlt_load_id, page),"
-        " staging.snapshots"
-    )
+    connection.execute("analyze staging._dlt_loads, staging.snapshots")
+    partitions.analyze(connection)
 
 
 def counting_loads(connection: psycopg.Connection) -> sql.Composed:
