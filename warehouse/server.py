@@ -28,6 +28,8 @@ from warehouse.premises import (
 USER = DATABASE = "p2p"
 
 _PATIENCE = 120.0  # seconds for a recovery after a crash; that of 2 GB of WAL takes a part of it
+_LONGEST_STOP = 30.0  # seconds to shut down when nobody waits for it any more
+_PASSING = ("starting up", "shutting down", "recovery", "not yet accepting")
 _GRACE = 3.0  # seconds until a backend that outlived its server is ended, and again until killed
 _PREFIX = re.compile(r"^.*?(?=(?:LOG|ERROR|FATAL|PANIC): )")  # of a line of the server's log
 _LEAST_SPACE = 64_000_000  # bytes: new data take 45 MB, and WAL grows by 16
@@ -95,9 +97,14 @@ class Server:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop the server, writing everything out; one that does not stop is left running."""
+        """Stop the server, writing everything out; one that does not stop is left running.
+
+        One that recovers from a crash has nothing to write out yet, and asked to stop in good
+        order it may never end (see `_answers`): it is stopped at once, and recovers when it starts.
+        """
         if (self._premises.data / "postmaster.pid").exists():
-            self._control("stop", "-m", "fast", "-t", "60")
+            is_recovering = "FATAL:" in self._refusal()
+            self._control("stop", "-m", "immediate" if is_recovering else "fast", "-t", "60")
         close_socket_folder(self._premises, self.socket_folder)
 
     def erase(self) -> None:
@@ -207,30 +214,40 @@ class Server:
         )
 
     def _answers(self) -> bool:
-        """Whether the server is up, after waiting for one that is recovering from a crash."""
-        give_up = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                psycopg.connect(
-                    host=str(self.socket_folder),
-                    port=PORT,
-                    user=USER,
-                    dbname=DATABASE,
-                    connect_timeout=10,
-                ).close()
-            except psycopg.OperationalError as error:
-                said = str(error)
-                passing = ("starting up", "shutting down", "recovery", "not yet accepting")
-                if not any(state in said for state in passing):
-                    return "FATAL:" in said  # it refuses, so it is there
-                if time.monotonic() > give_up:
-                    raise UserError(
-                        f"The embedded PostgreSQL has been recovering for {_PATIENCE:.0f} s and "
-                        f"goes on: try again later, and see {self._log}."
-                    ) from None
-                time.sleep(0.1)
-            else:
-                return True
+        """Whether the server is up, after waiting for one that is recovering from a crash.
+
+        PostgreSQL 18 that is told to stop while it recovers forgets its checkpointer, and says for
+        ever that it is shutting down. Nobody else can be stopping it, since we hold the start lock:
+        after a while it is stopped at once, and what it had not written out is in its log.
+        """
+        began = time.monotonic()
+        while said := self._refusal():
+            if not any(state in said for state in _PASSING):
+                return "FATAL:" in said  # it refuses, so it is there
+            waited = time.monotonic() - began
+            if waited > _PATIENCE:
+                raise UserError(
+                    f"The embedded PostgreSQL has been recovering for {_PATIENCE:.0f} s and "
+                    f"goes on: try again later, and see {self._log}."
+                )
+            if "shutting down" in said and waited > _LONGEST_STOP:
+                self._control("stop", "-m", "immediate", "-t", "60")
+            time.sleep(0.1)
+        return True
+
+    def _refusal(self) -> str:
+        """Why the server does not answer now; nothing if it does."""
+        try:
+            psycopg.connect(
+                host=str(self.socket_folder),
+                port=PORT,
+                user=USER,
+                dbname=DATABASE,
+                connect_timeout=10,
+            ).close()
+        except psycopg.OperationalError as error:
+            return str(error)
+        return ""
 
     def _clear_remains(self, waited: float) -> None:
         """End what a killed server left behind, gently at first.

@@ -1,5 +1,6 @@
 """Violent ends: whatever is killed, the next command finds every committed row."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from tests.warehouse.conftest import Command, postmaster, server_processes
 from warehouse import server
 from warehouse.engine import Account
-from warehouse.postgres import open_warehouse
+from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import Settings
 
 
@@ -58,6 +59,39 @@ def test_all_processes_of_the_server_and_its_client_are_killed_at_once(used_home
     for process in processes:
         os.kill(process, signal.SIGKILL)
     command.kill()
+    assert command.visit in visits(used_home)
+
+
+def begin_a_recovery(home: Path, warehouse: Warehouse) -> int:
+    """Kill a backend, and hold the process that recovers from that; returns its number."""
+    os.kill(warehouse.connect().info.backend_pid, signal.SIGKILL)
+    while True:
+        for process in server_processes(home):
+            with contextlib.suppress(OSError):
+                if b"startup" in Path(f"/proc/{process}/cmdline").read_bytes():
+                    os.kill(process, signal.SIGSTOP)
+                    return process
+
+
+def test_a_server_that_was_told_to_stop_while_it_recovers_blocks_nobody(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_LONGEST_STOP", 0.5)
+    command = Command(used_home).until_open()
+    with open_warehouse(Settings(home=used_home)) as warehouse:
+        recovering = begin_a_recovery(used_home, warehouse)
+        os.kill(postmaster(used_home), signal.SIGINT)
+        os.kill(recovering, signal.SIGCONT)
+    assert command.visit in visits(used_home)
+    command.leave()
+
+
+def test_the_last_client_stops_a_server_that_recovers_at_once(used_home: Path) -> None:
+    command = Command(used_home).until_open()
+    command.leave()
+    with open_warehouse(Settings(home=used_home)) as warehouse:
+        os.kill(begin_a_recovery(used_home, warehouse), signal.SIGCONT)
+    assert not postmaster(used_home)
     assert command.visit in visits(used_home)
 
 
