@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf, log
 
-from load.state import Book, BookState, from_microseconds
+from load.state import SUDDENLY_EMPTY, Book, BookState, from_microseconds
 
 SHARE = 0.9
 """Of the requests that an interval allows: the rest is for retries and the catalogue."""
@@ -70,10 +70,11 @@ def due_books(
     """The books worth reading now, best first, within `requests`.
 
     First the books of the pairs (fiat, asset) in `hot`, whatever they cost: that is their point.
-    Then those never read, then the overdue up to `FLOOR`, then by crawl value. Should the hot ones
-    leave less than `FLOOR` of the budget, the others get that much of it all the same; and the
-    first of them is read whatever it costs, since no book may be too large to be read ever. When
-    all fit, as for a handful of pairs asked for by hand, all are read.
+    Then those never read or suddenly empty, which waits to be believed; then the overdue up to
+    `FLOOR`, then by crawl value. Should the hot ones leave less than `FLOOR` of the budget, the
+    others get that much of it all the same; and the first of them is read whatever it costs, since
+    no book may be too large to be read ever. When all fit, as for a handful of pairs asked for by
+    hand, all are read.
     """
     states = {book: known.get(book, BookState()) for book in books}
     ages = {book: _age_seconds(states[book], now) for book in states}
@@ -85,11 +86,12 @@ def due_books(
     spendable = max(requests, choice.spent + floor)
 
     others = [book for book in states if book not in choice.chosen]
-    new = sorted(book for book in others if not states[book].read_us)
+    new = sorted(book for book in others if _is_open_question(states[book]))
     seen = [
         book
         for book in others
-        if states[book].read_us and (fits or _is_due(states[book], ages[book], interval_seconds))
+        if not _is_open_question(states[book])
+        and (fits or _is_due(states[book], ages[book], interval_seconds))
     ]
     overdue = sorted(
         (book for book in seen if ages[book] >= OVERDUE_SECONDS),
@@ -222,6 +224,11 @@ class _Choice:
 
 def _cost(known: BookState) -> int:
     return max(1, known.pages) if known.read_us else UNKNOWN_PAGES
+
+
+def _is_open_question(known: BookState) -> bool:
+    """Whether a book was never read, or says that it is empty and was not believed yet."""
+    return not known.read_us or known.reason == SUDDENLY_EMPTY
 
 
 def _age_seconds(known: BookState, now: datetime) -> float:

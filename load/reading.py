@@ -19,16 +19,14 @@ from load.drift import Shape
 from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
 from load.offers import digest, fingerprint, new_fields, offer_number
 from load.sketch import differing, sketch
-from load.state import Book, BookState, from_microseconds, to_microseconds
+from load.state import SUDDENLY_EMPTY, Book, BookState, from_microseconds, to_microseconds
 
 MOST_PAGES = 500
 MOST_BYTES = 64_000_000
 ASKED_AGAIN = 2
 """How often an empty page is asked again where something else was expected."""
-SUDDENLY_EMPTY = "suddenly_empty"
 SHORT = "short_of_announced"
 _CODEC = "lz4"
-_FEW_OFFERS = 2  # a book of so few may well be empty a moment later
 _MOST_NEW_FIELDS = 100
 _MEMORY_HOURS = 24.0  # what is so old counts half: habits change
 _MOST_SHARE = 0.9  # that a reading is believed to have changed: beyond, it tells no rate
@@ -249,7 +247,7 @@ def _ask(
         answer = exchange.search(*reading.book, number, stop)
         reading.requests += answer.attempts
         is_believed = answer.data or (
-            _is_end(answer, number, reading) and not (number == 1 and _was_larger(known))
+            _is_end(answer, number, reading) and not (number == 1 and known.offers)
         )
         if is_believed or again == ASKED_AGAIN:
             break
@@ -278,14 +276,10 @@ def _is_end(answer: Answer, number: int, reading: Reading) -> bool:
     return _fits(answer, number)
 
 
-def _was_larger(known: BookState) -> bool:
-    return known.offers > _FEW_OFFERS and known.reason != SUDDENLY_EMPTY
-
-
 def _judge(reading: Reading, tally: _Tally, known: BookState) -> None:
     if tally.is_short:
         reading.reason = SHORT
-    elif not reading.offers_seen and _was_larger(known):
+    elif not reading.offers_seen and known.offers and known.reason != SUDDENLY_EMPTY:
         reading.reason = SUDDENLY_EMPTY
     else:
         reading.fingerprint = fingerprint(tally.digests)

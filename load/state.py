@@ -15,6 +15,8 @@ from load.drift import Watch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 SIDES = ("BUY", "SELL")
+SUDDENLY_EMPTY = "suddenly_empty"
+"""Why a reading is incomplete that found nothing where the last complete one found something."""
 VERSION = 2
 _BOOK_FIELDS = {1: 8, VERSION: 11}
 """By version that can still be read, how many of a book's fields mean what they mean now."""

@@ -18,7 +18,7 @@ from load.plan import (
     crawl_value,
     due_books,
 )
-from load.state import SIDES, Book, BookState, to_microseconds
+from load.state import SIDES, SUDDENLY_EMPTY, Book, BookState, to_microseconds
 from tests.load.conftest import NOON
 
 INTERVAL = 1_200.0
@@ -51,6 +51,14 @@ def test_a_handful_of_books_is_read_whole_empty_ones_too() -> None:
 def test_a_book_never_read_comes_first() -> None:
     known = {book("USDT"): read(600, offers=1_500, pages=75)}
     assert names(known, 3, book("NEW")) == ["NEW"]
+
+
+def test_a_book_that_was_suddenly_empty_is_looked_at_again_at_once() -> None:
+    known = {
+        book("USDT"): read(600, offers=1_500, pages=75),
+        book("BTC"): read(1, offers=1, reason=SUDDENLY_EMPTY),
+    }
+    assert names(known, 3) == ["BTC"]
 
 
 def test_the_budget_counts_pages_not_books() -> None:

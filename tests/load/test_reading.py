@@ -217,12 +217,15 @@ def test_a_book_that_stays_suddenly_empty_is_believed_the_second_time(
     stub.put(NAME, [])
     reading = read(known(3, "suddenly_empty"))
     assert reading.is_complete
-    assert len(stub.searches()) == 1
+    assert len(stub.searches()) == 3, "and not for one moment's sake"
 
 
-def test_a_book_of_two_offers_may_well_be_empty(stub: Stub, read: Any) -> None:
+def test_a_book_of_one_offer_is_not_believed_to_be_empty_at_once_either(
+    stub: Stub, read: Any
+) -> None:
     stub.put(NAME, [])
-    assert read(known(2)).is_complete
+    assert read(known(1)).reason == "suddenly_empty"
+    assert read(known(0)).is_complete
 
 
 def test_a_reading_starts_later_than_the_one_before_also_when_the_clock_went_back(
