@@ -40,6 +40,7 @@ i.fa-exclamation-triangle::before { color: #ad5700; content: "\\26A0" }
 _LINK_TO_INDEX = re.compile(r'href="(?:\.\./)+index\.html[^"]*"')
 _LINK_TO_SUITE = re.compile(r'<a\b[^>]*href="(?:\.\./)+expectations/[^>]*>(.*?)</a>', re.DOTALL)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
+_HANDLER = re.compile(r'\son[a-z]+="[^"]*"', re.IGNORECASE)
 _LOADED = re.compile(
     r"<link\b[^>]*>|<(?:img|iframe|object|embed|source|base)\b[^>]*?(?:https?:)?//[^>]*>",
     re.IGNORECASE,
@@ -73,6 +74,7 @@ def write_page(
 def without_outside_hosts(page: str) -> str:
     """The HTML `page` with nothing in it that a browser would fetch or run."""
     page = _SCRIPT.sub("", page)
+    page = _HANDLER.sub("", page)
     page = _LOADED.sub("", page)
     page = _LOADED_BY_STYLE.sub("none", page)
     return page.replace("<head>", f"<head>{_POLICY}{_STYLE}", 1)

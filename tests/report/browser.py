@@ -41,9 +41,12 @@ class Browser:
         self._number = 0
 
     def open(
-        self, page: Path, question: str, *, width: int = 1200, scheme: str = "light"
+        self, page: Path | str, question: str, *, width: int = 1200, scheme: str = "light"
     ) -> Opened:
-        """Open a page of a width in a colour scheme, and evaluate `question` in it once loaded."""
+        """Open a page of a width in a colour scheme, and evaluate `question` in it once loaded.
+
+        The page is a file or an address; a promise that the question comes to is waited for.
+        """
         opened = Opened()
         target = self._call("Target.createTarget", {"url": "about:blank"}, opened)["targetId"]
         attach = {"targetId": target, "flatten": True}
@@ -60,10 +63,12 @@ class Browser:
         )  # fmt: skip
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         call("Emulation.setEmulatedMedia", features=features)
-        call("Page.navigate", url=page.as_uri())
+        call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while self._read(opened).get("method") != "Page.loadEventFired":
             pass
-        answer = call("Runtime.evaluate", expression=question, returnByValue=True)
+        answer = call(
+            "Runtime.evaluate", expression=question, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer
         opened.said = answer["result"].get("value")
         self._call("Target.closeTarget", {"targetId": target}, opened)
