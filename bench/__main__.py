@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
-from bench import history, staleness
+from bench import first_page, history, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 
 STALENESS = "staleness"
 HISTORY = "history"
+FIRST_PAGE = "first_page"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -25,8 +26,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=(*PARTS, HISTORY, STALENESS),
-        default=(*default.parts, HISTORY, STALENESS),
+        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE),
+        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE),
         help="beside the steps",
     )
     parser.add_argument(
@@ -56,6 +57,8 @@ def main() -> None:
         history.measure(figures, history.Plan(versions=given.versions))
     if STALENESS in given.parts:
         staleness.measure(figures)
+    if FIRST_PAGE in given.parts:
+        first_page.measure(figures)
     figures.write(LATEST)
 
 
