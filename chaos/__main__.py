@@ -1,25 +1,33 @@
 """`python -m chaos`: strike the pipeline down a hundred times, and audit what is left of the data.
 
+Then every fault that the exchange is known for, in 1%, 10% and half of its answers, and an audit.
+
 Exit status 0 when every question of the audit was answered well, else 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chaos.audit import Finding
 from chaos.blows import rounds
 from chaos.campaign import Siege, besiege
+from chaos.faults import Ordeal, each_alone, undergo
 from chaos.places import EXTRACT, LOAD, MARKER, NORMALIZE, models
 from chaos.prefect import prefect_server
 from chaos.victim import Forge
+from warehouse.embedded import erase
+from warehouse.postgres import open_warehouse
+from warehouse.settings import load_settings
 
 
 def main() -> int:
@@ -46,7 +54,22 @@ def main() -> int:
             ),
         )
     show(siege, given.seed, time.monotonic() - begun)
-    return 0 if siege.is_held else 1
+    with _folder() as folder:
+        ordeal = under_faults(folder / "home", given.seed)
+    print("\nAn exchange that fails:")
+    for trial in ordeal.trials:
+        print(f"  {trial}")
+    _show_audit(ordeal.findings)
+    return 0 if siege.is_held and ordeal.is_held else 1
+
+
+def under_faults(home: Path, seed: int) -> Ordeal:
+    """Every fault that is known, at every rate, on a warehouse of its own."""
+    logging.disable(logging.WARNING)  # each fault is logged, and there are thousands
+    with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
+        ordeal = undergo(warehouse, home, each_alone(), seed, core_only=False)
+    erase(home)
+    return ordeal
 
 
 def show(siege: Siege, seed: int, seconds: float) -> None:
@@ -61,9 +84,13 @@ def show(siege: Siege, seed: int, seconds: float) -> None:
     print(f"        the disk: {siege.disk}")
     if siege.missed:
         print(f"        never met: {', '.join(blow.place for blow in siege.missed)}")
+    _show_audit(siege.findings)
+
+
+def _show_audit(findings: Iterable[Finding]) -> None:
     print("\nThe audit:")
-    for finding in siege.findings:
-        print(f"  {finding}")
+    for finding in findings:
+        print(f"  {finding}", flush=True)
 
 
 @contextmanager

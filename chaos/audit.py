@@ -61,6 +61,18 @@ class Finding:
         return f"{'holds ' if self.is_so else 'BROKEN'}  {self.question}: {self.figures}"
 
 
+def of_warehouse(
+    connection: psycopg.Connection[Any], truth: Truth, rounds: Rounds, undisturbed: Told | None
+) -> list[Finding]:
+    """All that can be asked of what stands in it."""
+    return [
+        *of_history(connection, truth, rounds, undisturbed),
+        *of_snapshots(connection, truth, rounds),
+        *of_ledger(connection),
+        *of_advertisers(connection),
+    ]
+
+
 def of_history(
     connection: psycopg.Connection[Any], truth: Truth, rounds: Rounds, undisturbed: Told | None
 ) -> list[Finding]:
@@ -77,7 +89,7 @@ def of_history(
             not missing and not surplus and not told.unexplained,
             f"{told.versions.total():,} versions, {missing.total()} missing,"
             f" {surplus.total()} too many, {told.unexplained} at no reading"
-            + _examples([*missing, *surplus]),
+            + examples([*missing, *surplus]),
         ),
         Finding(
             "no version is doubled or overlaps another of its offer",
@@ -90,7 +102,7 @@ def of_history(
             f"{accounted.told:,} begin or end a version, {accounted.undone:,} were undone before"
             f" the next look, {accounted.of_advertisers:,} concern advertisers;"
             f" {len(accounted.lost)} lost, {len(accounted.invented)} made up"
-            + _examples([*accounted.lost, *accounted.invented]),
+            + examples([*accounted.lost, *accounted.invented]),
         ),
     ]
     if undisturbed is not None:
@@ -100,7 +112,7 @@ def of_history(
                 "the facts equal those of an undisturbed run on the same market, in every column",
                 not apart,
                 f"{undisturbed.in_full.total():,} versions there, {apart.total()} differ"
-                + _examples(list(apart)),
+                + examples(list(apart)),
             )
         )
     return found
@@ -135,7 +147,7 @@ def of_snapshots(
             not wrong and not twice,
             f"{len(readings):,} snapshots, {incomplete.total()} of them incomplete"
             f" ({_counted(incomplete)}), {len(wrong)} wrong, {twice} told in two ways"
-            + _examples(wrong),
+            + examples(wrong),
         )
     ]
 
@@ -158,7 +170,7 @@ def of_ledger(connection: psycopg.Connection[Any]) -> list[Finding]:
             "every finished load is taken in once by every model, and no other",
             not wrong,
             f"{loads[0] if loads else 0} loads; of {pages:,} rows of pages {pages - different}"
-            " landed again or in loads that never finished" + _examples(wrong),
+            " landed again or in loads that never finished" + examples(wrong),
         ),
         Finding(
             "no run is left running",
@@ -177,7 +189,7 @@ def of_advertisers(connection: psycopg.Connection[Any]) -> list[Finding]:
             "advertisers' statistics are what the landed pages imply, in plain Python",
             not missing and not surplus,
             f"{told.total():,} versions, {missing.total()} missing, {surplus.total()} too many"
-            + _examples([*missing, *surplus]),
+            + examples([*missing, *surplus]),
         )
     ]
 
@@ -192,7 +204,7 @@ def of_rebuild(
         Finding(
             "a full rebuild gives the same marts, row by row",
             not apart,
-            f"{len(before)} tables, {rows:,} rows" + _examples(apart),
+            f"{len(before)} tables, {rows:,} rows" + examples(apart),
         )
     ]
 
@@ -207,13 +219,13 @@ def of_runs(struck: Sequence[Outcome], healing: Sequence[Outcome]) -> list[Findi
             "no run needed a hand: whatever had happened, the next one succeeded",
             not failed,
             f"{len(healing)} runs after blows, {len(failed)} failed"
-            + _examples([run.said[-300:] for run in failed]),
+            + examples([run.said[-300:] for run in failed]),
         ),
         Finding(
             "a run that was struck and lived went on, or ended in one line",
             not wordy,
             f"{len(survivors)} lived, {sum(not run.status for run in survivors)} of them"
-            f" to success, {len(wordy)} said it badly" + _examples([run.said for run in wordy]),
+            f" to success, {len(wordy)} said it badly" + examples([run.said for run in wordy]),
         ),
     ]
 
@@ -242,5 +254,6 @@ def _counted(numbers: Mapping[Any, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(numbers.items())) or "none"
 
 
-def _examples(wrong: Sequence[Any]) -> str:
+def examples(wrong: Sequence[Any]) -> str:
+    """The first of what is wrong, to stand behind its number."""
     return f"; for example {'; '.join(map(str, wrong[:_SHOWN]))}" if wrong else ""

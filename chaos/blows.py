@@ -89,6 +89,10 @@ def rounds(kills: int, seed: int) -> list[list[Blow]]:
 def _chosen(kills: int, chance: Random) -> tuple[list[Blow], list[Blow]]:
     """So many kills and the other disturbances: those of the loader, and the others, shuffled."""
     of_postgres, anywhere = max(1, kills // 8), kills // 10
+    spare = kills - places_to_hit()
+    if spare >= 0:  # no place is left out for the sake of chance
+        of_postgres = min(of_postgres, spare)
+        anywhere = min(anywhere, spare - of_postgres)
     every = [_anywhere(chance) for _ in range(anywhere)]
     for number in range(of_postgres):
         where = _IN_LOADER if number % 2 else _LATER
@@ -110,6 +114,12 @@ def _chosen(kills: int, chance: Random) -> tuple[list[Blow], list[Blow]]:
         [blow for blow in every if blow.is_in_loader],
         [blow for blow in every if not blow.is_in_loader],
     )
+
+
+def places_to_hit() -> int:
+    """How many kills it takes that no place is left out."""
+    dbt = [place for place in dbt_places().values() if place.group != SEEDS]
+    return len(LOADER_PLACES) + len(dbt) + len(FLOW_PLACES) + 1
 
 
 def _in_order(chance: Random) -> Iterator[str]:

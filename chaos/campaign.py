@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from random import Random
 from chaos import audit, facts
 from chaos.audit import Finding
 from chaos.blows import Blow
-from chaos.facts import Told
+from chaos.facts import Rounds, Told
 from chaos.scene import Outcome, Scene, scene_in
 from chaos.truth import Truth
 from chaos.victim import Forge
@@ -71,18 +72,22 @@ def besiege(
     tell: Callable[[str], None],
     *,
     wanted: Sequence[str] = (),
-    with_twin: bool = True,
+    thorough: bool = True,
+    look: Callable[[Warehouse, Truth, Rounds], None] = lambda *_: None,
 ) -> Siege:
     """Strike as `rounds` say, with an undisturbed run at the end of each, and audit the outcome.
 
-    `wanted` are the places that a kill has to hit. The undisturbed twin sees the same market in a
-    warehouse of its own.
+    `wanted` are the places that a kill has to hit. What is `thorough` has an undisturbed twin,
+    which sees the same market in a warehouse of its own, and a full rebuild at the end. `look` is
+    called when all is over, while the warehouse still stands.
     """
     siege, truth, run_rounds = Siege(), Truth(), dict[str, int]()
     minutes = _minutes(len(rounds), seed)
     # The market will have come to our time at the last round.
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=sum(minutes))
-    with _market(seed, start) as (market, exchange):
+    with ThreadPoolExecutor(1) as beside, _market(seed, start) as (market, exchange):
+        looks = minutes if thorough else []
+        twin = beside.submit(_twin, folder / "twin", forge, seed, start, looks)
         with scene_in(folder / "besieged", exchange, forge, seed) as scene:
             siege.disk = scene.disk.how
             waiting: list[tuple[Blow, int]] = []
@@ -91,17 +96,16 @@ def besiege(
                 truth.add(market)
                 tell(f"round {number + 1} of {len(rounds)}: {market.count()} offers")
                 waiting = _strike(siege, scene, [*waiting, *((blow, 1) for blow in blows)], tell)
-                _heal(siege, scene, tell)
+                siege.healing += _look(scene, tell)
                 _learn_runs(scene, run_rounds, number)
             siege.missed = [blow for blow, _ in waiting]
-            undisturbed = None
-            if with_twin:
-                tell("the undisturbed twin")
-                undisturbed = _twin(folder / "twin", forge, seed, start, minutes)
             tell("the audit")
+            undisturbed = twin.result()
             with open_warehouse(load_settings(**scene.settings)) as warehouse:
                 siege.findings += _audited(siege, warehouse, truth, run_rounds, undisturbed, wanted)
-                siege.findings += _rebuilt(warehouse, scene.home)
+                look(warehouse, truth, run_rounds)
+                if thorough:
+                    siege.findings += _rebuilt(warehouse, scene.home)
     return siege
 
 
@@ -129,18 +133,19 @@ def _strike(
         siege.struck.append(outcome)
         tell(_line(outcome))
         if not outcome.is_hit and tries < _TRIES:
-            missed.append((blow, tries + 1))
+            missed.append((replace(blow, skip=0), tries + 1))
     return missed
 
 
-def _heal(siege: Siege, scene: Scene, tell: Callable[[str], None]) -> None:
+def _look(scene: Scene, tell: Callable[[str], None]) -> list[Outcome]:
     """Ordinary runs until every book was read to its end in this round: one, as a rule."""
+    runs = []
     for _ in range(_LOOKS):
-        outcome = scene.run()
-        siege.healing.append(outcome)
-        tell(_line(outcome))
-        if "incomplete" not in outcome.said.rpartition("cycle planned")[2]:
-            return
+        runs.append(scene.run())
+        tell(_line(runs[-1]))
+        if "incomplete" not in runs[-1].said.rpartition("cycle planned")[2]:
+            break
+    return runs
 
 
 def _line(outcome: Outcome) -> str:
@@ -169,16 +174,20 @@ def _learn_runs(scene: Scene, run_rounds: dict[str, int], number: int) -> None:
                 run_rounds.setdefault(run_id, number)
 
 
-def _twin(folder: Path, forge: Forge, seed: int, start: datetime, minutes: Sequence[float]) -> Told:
-    """What the facts are where nobody disturbs, on the same market."""
+def _twin(
+    folder: Path, forge: Forge, seed: int, start: datetime, minutes: Sequence[float]
+) -> Told | None:
+    """What the facts are where nobody disturbs, on the same market, a round after each of these."""
     run_rounds: dict[str, int] = {}
+    if not minutes:
+        return None
     with _market(seed, start) as (_, exchange):
         with scene_in(folder, exchange, forge, seed) as scene:
             for number, some in enumerate(minutes):
                 scene.begin_round(some)
-                outcome = scene.run()
-                if outcome.status:
-                    raise RuntimeError(f"an undisturbed run failed: {outcome.said[-1000:]}")
+                for outcome in _look(scene, lambda _: None):
+                    if outcome.status:
+                        raise RuntimeError(f"an undisturbed run failed: {outcome.said[-1000:]}")
                 _learn_runs(scene, run_rounds, number)
             with open_warehouse(load_settings(**scene.settings)) as warehouse:
                 with warehouse.connect() as connection:
@@ -197,10 +206,7 @@ def _audited(
         return [
             *audit.of_places(siege.struck, wanted),
             *audit.of_runs(siege.struck, siege.healing),
-            *audit.of_history(connection, truth, run_rounds, undisturbed),
-            *audit.of_snapshots(connection, truth, run_rounds),
-            *audit.of_ledger(connection),
-            *audit.of_advertisers(connection),
+            *audit.of_warehouse(connection, truth, run_rounds, undisturbed),
         ]
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -30,10 +30,11 @@ from chaos.places import all_places
 from chaos.victim import Forge, Orders, Victim
 from simulator.server import Exchange
 from warehouse.embedded import erase
+from warehouse.errors import UserError
 from warehouse.postgres import open_warehouse
 from warehouse.settings import load_settings
 
-PATIENCE = 240.0  # seconds for one run
+PATIENCE = 900.0  # seconds for one run, which takes some 15 where nothing else runs
 DISK_BYTES = 64_000_000
 _LARGEST_FILE = 4_000  # bytes, where no disk can be filled
 
@@ -107,6 +108,7 @@ class Scene:
                 status = victim.end(PATIENCE)
             finally:
                 victim.process.kill()
+                victim.process.join()
         said = output.read_text(errors="replace") if output.exists() else ""
         if blow and blow.what == DISK:
             is_hit = self.disk.is_refused_in(said)
@@ -237,8 +239,11 @@ def scene_in(home: Path, exchange: Exchange, forge: Forge, seed: int) -> Iterato
     with disk_of(home) as disk:
         try:
             yield Scene(home, exchange, forge, Random(seed), disk)  # noqa: S311 - no secret
-        finally:
-            erase(home)
+        except BaseException:
+            with suppress(UserError):  # what went wrong before tells more
+                erase(home)
+            raise
+        erase(home)
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -25,6 +25,9 @@ from warehouse.settings import Settings, load_settings
 BATCH_PAGES = 12
 """Several loads a cycle, also where the market is small."""
 
+ENDLESS = 124
+"""What stands for the exit status of a run that had to be ended."""
+
 PRELOADED = [
     "flows.cli",
     "flows.console",
@@ -111,17 +114,14 @@ class Victim:
         self.line.send("done")
 
     def end(self, seconds: float) -> int:
-        """Its exit status; the negative number of the signal that killed it.
-
-        Raises:
-            TimeoutError: it has not ended by then.
-        """
+        """Its exit status; the negative number of the signal that killed it; or `ENDLESS`."""
         self.process.join(seconds)
-        if self.process.exitcode is None:
+        status = self.process.exitcode
+        if status is None:
             self.process.kill()
-            raise TimeoutError(f"a run has not ended after {seconds:.0f} s")
+            self.process.join()
         self.line.close()
-        return self.process.exitcode
+        return ENDLESS if status is None else status
 
 
 def run_command(orders: Orders, line: Connection) -> None:
