@@ -244,12 +244,11 @@ def _aged(sight: Sight, now: datetime) -> Iterator[Metric]:
             "Time since a cycle ended in success.",
             (now - sight.succeeded_at).total_seconds(),
         )
-    if sight.is_partitioned:
-        until = sight.covered_until
+    if sight.covered_until is not None:
         yield _gauge(
             "p2p_partition_headroom_seconds",
             "Time until staging.pages has no partition for what is read.",
-            (until - now).total_seconds() if until else 0.0,
+            max(0.0, (sight.covered_until - now).total_seconds()),
         )
     books = GaugeMetricFamily(
         "p2p_book_age_seconds",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from load.partitions import partitions
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -126,21 +128,6 @@ left join ended on true
 left join known on true
 """
 
-_PARTITIONS = """
-select
-    parent.relkind = 'p' as is_partitioned,
-    (
-        select max(
-            substring(pg_get_expr(child.relpartbound, child.oid) from $re$TO \\('([^']+)'$re$)
-        )
-        from pg_inherits
-        inner join pg_class as child on pg_inherits.inhrelid = child.oid
-        where pg_inherits.inhparent = parent.oid
-    )::timestamptz as covered_until
-from pg_class as parent
-where parent.oid = to_regclass('staging.pages')
-"""
-
 _HEALTH = """
 select
     count(*) filter (where is_stale) as stale,
@@ -189,9 +176,8 @@ class Sight:
     recoveries_in_a_row: int = 0
     """How many of the last cycles, without a gap, found packages that the one before had left."""
     database_bytes: int = 0
-    is_partitioned: bool = False
     covered_until: datetime | None = None
-    """Until when `staging.pages` has partitions."""
+    """Until when `staging.pages` has a partition for each day; None before there are pages."""
     stale_books: int | None = None
     coverage: float | None = None
     books: tuple[Book, ...] = ()
@@ -212,7 +198,6 @@ class Watch:
         sums, is_running = self._add_up(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
             latest = cursor.execute(_LATEST).fetchone() or {}
-            partitions = cursor.execute(_PARTITIONS).fetchone() or {}
             has_health = cursor.execute("select to_regclass('marts.data_health') as it").fetchone()
             health: dict[str, Any] = {}
             books = tuple(
@@ -237,8 +222,7 @@ class Watch:
             },
             recoveries_in_a_row=latest["recoveries_in_a_row"],
             database_bytes=latest["database_bytes"],
-            is_partitioned=partitions.get("is_partitioned", False),
-            covered_until=partitions.get("covered_until"),
+            covered_until=_covered_until(connection, at),
             stale_books=health.get("stale"),
             coverage=health.get("coverage"),
             books=books,
@@ -264,3 +248,14 @@ def _sums(connection: psycopg.Connection[Any], run_ids: list[str]) -> Sums:
     return Counter(
         {(name, label): value for name, label, value in connection.execute(_SUMS, [run_ids])}
     )
+
+
+def _covered_until(connection: psycopg.Connection[Any], at: datetime) -> datetime | None:
+    standing = partitions(connection)
+    if not standing:
+        return None
+    day = at.astimezone(UTC).date()
+    for partition in standing:
+        if partition.holds(day):
+            day = partition.end
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows import ops
 from flows.metrics import WarehouseMetrics, pending_packages, shown
+from load.partitions import KEY, Partition, attach, create_apart
 from tests.conftest import PROJECT
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
@@ -136,23 +137,24 @@ def test_packages_that_were_left_are_counted_by_cycles_in_a_row(
     assert pending_packages(tmp_path) == 2
 
 
-def test_head_room_of_partitions_is_shown_where_there_are_any(
+def test_head_room_ends_at_the_first_day_without_a_partition(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:
     metrics = WarehouseMetrics(settings, warehouse, clock=lambda: NOW)
     assert ("p2p_partition_headroom_seconds",) not in values(metrics)
     connection.execute(
-        "create schema staging;"
-        " create table staging.pages (read_at timestamptz) partition by range (read_at)"
+        "create schema staging; create table staging.pages (snapshot_id text)"
+        f" partition by range ({KEY});"
+        " create table staging.pages_default partition of staging.pages default"
     )
-    assert values(metrics)["p2p_partition_headroom_seconds",] == 0
-    for day in (1, 2, 3):
-        connection.execute(
-            f"create table staging.pages_{day} partition of staging.pages"
-            f" for values from ('2026-03-0{day} 00:00+00') to ('2026-03-0{day + 1} 00:00+00')"
-        )
-    connection.execute("create table staging.pages_rest partition of staging.pages default")
-    assert values(metrics)["p2p_partition_headroom_seconds",] == 2.5 * 86_400
+    for day, head_room in ((1, 0.5), (2, 1.5), (4, 1.5), (3, 3.5)):
+        made = Partition(f"pages_{day}", date(2026, 3, day), date(2026, 3, day + 1))
+        with connection.transaction():
+            create_apart(connection, made)
+            attach(connection, made)
+        assert values(metrics)["p2p_partition_headroom_seconds",] == head_room * 86_400
+    late = WarehouseMetrics(settings, warehouse, clock=lambda: NOW + timedelta(days=9))
+    assert values(late)["p2p_partition_headroom_seconds",] == 0
 
 
 def test_with_the_warehouse_gone_the_last_values_are_shown_and_age(
