@@ -16,6 +16,7 @@ from flows.commands.export import export
 from flows.commands.rates import import_rates
 from flows.commands.report import report
 from flows.commands.run import run
+from flows.commands.serve import serve
 from flows.commands.sql import sql
 from flows.commands.starting import CHECK_FAILED, INTERRUPTED, SUCCESS, WRONG_USE
 from flows.commands.status import status
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (run, demo, sql, status, report, export, exchange, docs):
+for command in (run, serve, demo, sql, status, report, export, exchange, docs):
     app.command()(command)
 
 rates = typer.Typer(no_args_is_help=True)

@@ -58,6 +58,11 @@ class Cycle:
     writer: Writer
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.surroundings.stop.is_set()
+
+    @property
     def data_docs(self) -> Path:
         """Where the pages of the checks are written."""
         return self.settings.home / "docs" / "checks"

@@ -7,6 +7,7 @@ import logging
 from prefect import flow
 
 from flows import tasks
+from flows.attended import attended, bury_the_dead
 from flows.cycle import open_cycle
 from flows.summary import CycleOutcome
 from warehouse.errors import UserError
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @flow(name="elt", log_prints=False, persist_result=False, validate_parameters=True)
+@attended
 def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> CycleOutcome:
     """Bring the warehouse up to date with the market.
 
@@ -25,14 +27,16 @@ def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> Cycl
         CheckFailed: a critical check or a dbt test is red.
     """
     with open_cycle(fiats, assets) as cycle:
+        bury_the_dead()
         tasks.open_run(cycle)
         state, error = "success", None
         try:
             report = tasks.load(cycle)
-            if report.stopped or cycle.surroundings.stop.is_set():
+            if not (report.stopped or cycle.is_stopped):
+                tasks.check_landing(cycle, report)
+            if report.stopped or cycle.is_stopped:
                 state = "stopped"
             else:
-                tasks.check_landing(cycle, report)
                 tasks.transform(cycle)
                 tasks.check_core(cycle, report)
         except BaseException as failure:

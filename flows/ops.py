@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg.types.json import Jsonb
@@ -131,6 +131,14 @@ def open_run(connection: psycopg.Connection[Any], run_id: str, started_at: datet
             "insert into ops.runs (run_id, state, started_at) values (%s, 'running', %s)",
             [run_id, started_at],
         )
+
+
+def is_due(connection: psycopg.Connection[Any], interval: timedelta) -> bool:
+    """Whether no cycle began within the last `interval`."""
+    begun = connection.execute(
+        "select 1 from ops.runs where started_at > now() - %s limit 1", [interval]
+    )
+    return begun.fetchone() is None
 
 
 def note(connection: psycopg.Connection[Any], run_id: str, facts: Mapping[str, Any]) -> None:

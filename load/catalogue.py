@@ -43,6 +43,13 @@ def is_stale(read_us: int, now: datetime) -> bool:
     return not 0 <= to_microseconds(now) - read_us < _MAX_AGE_US
 
 
+def outdate(known: CatalogueState) -> None:
+    """Have all of it read again; what is known stays until then."""
+    known.fiats_us = 0
+    known.pairs = {fiat: (0, sides) for fiat, (_, sides) in known.pairs.items()}
+    known.methods = dict.fromkeys(known.methods, 0)
+
+
 def read_fiats(
     exchange: Exchange, clock: Callable[[], datetime], stop: threading.Event
 ) -> CatalogueReading:

@@ -54,13 +54,15 @@ def run_cycle(
     on_progress: Callable[[Progress], None] | None = None,
     on_pulse: Callable[[CycleReport], None] | None = None,
     pacer: Pacer | None = None,
+    catalogue_only: bool = False,
 ) -> CycleReport:
     """Read what is due of the market into `staging`, and say how that went.
 
     A book that fails is an incomplete snapshot with a reason. `stop` ends the cycle cleanly: what
     was read completely lands, the rest is left for the next cycle. `on_pulse` is told of the
     report as it stands every some seconds, also while nothing may go out. `pacer` is
-    for tests and for processes that run many cycles.
+    for tests and for processes that run many cycles. `catalogue_only` reads what the exchange
+    lists, however young what is known of it, and no book.
 
     Raises:
         ExchangeOutOfReach: nothing at all could be read.
@@ -81,7 +83,7 @@ def run_cycle(
                 on_pulse or (lambda _: None),
                 pacer or pacer_of(settings),
             )
-            return cycle.run()
+            return cycle.run(catalogue_only)
     except psycopg.OperationalError as error:
         said = printable(str(error).partition("\n")[0])
         raise UserError(f"DATABASE_URL: the warehouse does not answer ({said}).") from error
@@ -118,7 +120,7 @@ class _Cycle:
             settings.requests_per_second, settings.extraction_interval, settings.hot
         )
 
-    def run(self) -> CycleReport:
+    def run(self, catalogue_only: bool = False) -> CycleReport:
         with self._step("recover"):
             self.landing = Landing(self.settings.home, self.warehouse)
             self.report.recovered = self.landing.recover()
@@ -128,16 +130,23 @@ class _Cycle:
         self.pacer.deadline = self.pacer.time.now() + max(
             self.interval_seconds, SHORTEST_CYCLE_SECONDS
         )
-        self._open_cycle()
+        if catalogue_only:
+            catalogue.outdate(self.state.catalogue)
+        else:
+            self._open_cycle()
         workers = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
         try:
             with self._step("catalogue"):
                 self._read_catalogue(workers)
-            books = self._plan()
-            assets = {book.asset for book in books}
-            self.beside = ask_beside(self.settings, self.warehouse, assets, self.report.started_at)
-            with self._step("read"):
-                self._read_books(workers, books)
+            if not catalogue_only:
+                books = self._plan()
+                assets = {book.asset for book in books}
+                started = self.report.started_at
+                self.beside = ask_beside(self.settings, self.warehouse, assets, started)
+                with self._step("read"):
+                    self._read_books(workers, books)
+            elif self.unlanded.catalogue:
+                self._land(self.unlanded)
         except Unreachable as failure:
             raise self._out_of_reach() from failure
         finally:
@@ -147,7 +156,8 @@ class _Cycle:
             self.exchange.close()
         if self.exchange.last_failure and not self.exchange.understood and not self.stop.is_set():
             raise self._out_of_reach()  # told to wait for longer than the cycle lasts
-        self._finish()
+        if not catalogue_only:
+            self._finish()
         return self.report
 
     def _out_of_reach(self) -> ExchangeOutOfReach:

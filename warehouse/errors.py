@@ -10,3 +10,7 @@ class UserError(Exception):
     def __init__(self, message: str) -> None:
         """Keep `message` on one line, whatever a server or a file put into it."""
         super().__init__(" ".join(message.split()))
+
+
+class AlreadyRunning(UserError):
+    """Somebody else is at it in this warehouse, and two at once would spoil each other's work."""

@@ -9,7 +9,7 @@ import psycopg
 
 from warehouse.connection import CONNECT_TIMEOUT, Warehouse
 from warehouse.embedded import embedded_server
-from warehouse.errors import UserError
+from warehouse.errors import AlreadyRunning, UserError
 from warehouse.premises import PORT
 from warehouse.server import DATABASE, USER
 from warehouse.settings import Settings
@@ -140,7 +140,7 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[Writer]:
         try:
             connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"])
         except psycopg.errors.LockNotAvailable:
-            raise UserError(
+            raise AlreadyRunning(
                 f"Another process is at it already ({name}) in this warehouse: "
                 "wait until it has ended, or end it."
             ) from None

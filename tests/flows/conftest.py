@@ -206,9 +206,9 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    """Poll what another process is to do; gives up after `PATIENCE` seconds."""
-    give_up = time.monotonic() + PATIENCE
+def wait_for(what: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Poll what another process is to do; gives up after `patience` seconds."""
+    give_up = time.monotonic() + patience
     while not what():
         assert time.monotonic() < give_up
         time.sleep(0.02)

@@ -1,0 +1,119 @@
+"""A run that a schedule started, with nobody at the terminal: once for all that were missed, alone.
+
+Nothing in Prefect keeps two runs apart: a limit there is held by a run that was killed, and would
+keep every later one out. What does is the warehouse's own lock, which goes with the process; a run
+that finds another at work ends at once, as skipped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.context import FlowRunContext
+from prefect.states import Cancelled, Completed, Crashed
+from prefect.types import DateTime
+
+from flows.commands.starting import start
+from warehouse.errors import AlreadyRunning
+from warehouse.settings import load_settings
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun, State
+
+log = logging.getLogger(__name__)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+SKIPPED = "Skipped"
+MISSED = "Missed"
+_SET_PARENT_DEATH_SIGNAL = 1  # of sys/prctl.h
+
+
+def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Make a flow's body one that a schedule can start; called by hand it is what it was."""
+
+    @wraps(body)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        if _scheduled_run() is None:
+            return body(*args, **kwargs)
+        start(load_settings())
+        _end_with_parent()
+        _settle([StateType.SCHEDULED], Cancelled(name=MISSED, message="A later run did its work."))
+        try:
+            return body(*args, **kwargs)
+        except AlreadyRunning as busy:
+            log.info("run skipped", extra={"why": str(busy)})
+            # Prefect takes a state for what it is; nobody who calls by hand gets one.
+            return cast(Result, Completed(name=SKIPPED, message=str(busy)))
+
+    return run
+
+
+def bury_the_dead() -> None:
+    """Mark as crashed what Prefect believes to run, though the caller holds the lock.
+
+    Nobody else would: a killed process cannot say that it ended.
+    """
+    if _scheduled_run() is not None:
+        _settle(
+            [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING],
+            Crashed(message="The process ended without a word."),
+        )
+
+
+def _scheduled_run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return run if run is not None and run.deployment_id is not None else None
+
+
+def _settle(kinds: list[StateType], state: State[Any]) -> None:
+    """Put a final state to this deployment's other runs that were to begin by now.
+
+    Prefect's records only: when its server is silent the work goes on.
+    """
+    ours = _scheduled_run()
+    if ours is None or ours.deployment_id is None:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            others = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(
+                    deployment_id=FlowRunFilterDeploymentId(any_=[ours.deployment_id]),
+                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds)),
+                    expected_start_time=FlowRunFilterExpectedStartTime(before_=DateTime.now(UTC)),
+                )
+            )
+            for other in others:
+                if other.id != ours.id:
+                    client.set_flow_run_state(other.id, state, force=True)
+                    log.info("run settled", extra={"run": other.name, "as": state.name})
+    except Exception as error:
+        log.warning("Prefect's records were not settled", extra={"why": type(error).__name__})
+
+
+def _end_with_parent() -> None:
+    """Be asked to stop when whoever started us is gone: nobody else would hear how it went."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+        if os.getppid() != parent:
+            signal.raise_signal(signal.SIGTERM)

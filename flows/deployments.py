@@ -1,0 +1,37 @@
+"""What runs when: the same by `p2p serve` and, in prefect.yaml, on a work pool."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import Flow
+from prefect.schedules import Cron, Interval, Schedule
+from prefect.types.entrypoint import EntrypointType
+
+from flows.catalogue import catalogue
+from flows.elt import elt
+from flows.maintenance import maintenance
+
+CYCLE = "crawl-and-transform"
+# The same beat whenever it was set up, and over restarts.
+_ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def deployments(interval: timedelta) -> list[RunnerDeployment]:
+    """The cycle every `interval`, the rest once a day, at a quiet hour and not together."""
+    planned: list[tuple[Flow[..., Any], str, Schedule]] = [
+        (elt, CYCLE, Interval(interval, anchor_date=_ANCHOR)),
+        (catalogue, "catalogue", Cron("10 3 * * *", timezone="UTC")),
+        (maintenance, "maintenance", Cron("30 3 * * *", timezone="UTC")),
+    ]
+    return [
+        cast(  # outside of a loop it is no coroutine
+            RunnerDeployment,
+            flow.to_deployment(
+                name, schedule=schedule, paused=False, entrypoint_type=EntrypointType.MODULE_PATH
+            ),
+        )
+        for flow, name, schedule in planned
+    ]

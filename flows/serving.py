@@ -1,0 +1,218 @@
+"""`p2p serve`: Prefect's runner for the deployments, on a given server or on one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+
+from flows.log import escape
+from flows.prefect_home import end_with_us
+from warehouse.errors import UserError
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+log = logging.getLogger(__name__)
+
+_SECONDS_TO_START = 300  # a first start migrates a database; on a busy machine that takes minutes
+_SECONDS_TO_STOP = 10
+_SECONDS_BETWEEN_TRIES = 5.0
+_GLANCE_SECONDS = 0.2
+
+
+@dataclass
+class OwnServer:
+    """Prefect's server for this process alone: on loopback, closed to who has not its secret."""
+
+    home: Path
+    port: int = field(default_factory=lambda: _free_port())
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads to it.
+
+        Whoever may change a deployment may run anything as us, so loopback alone is no fence on a
+        machine with other users.
+        """
+        return {
+            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
+            "PREFECT_API_AUTH_STRING": f"p2p:{self.secret}",
+        }
+
+    def ensure_running(self, stop: threading.Event) -> None:
+        """Start it unless it runs, and wait until it answers.
+
+        Raises:
+            UserError: it does not start.
+        """
+        if self.process is not None and self.process.poll() is None:
+            return
+        folder = self.home / "prefect"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Of its own: the servers that `p2p run` starts for itself would lock it.
+        database = f"sqlite+aiosqlite:///{folder / 'schedule.db'}"
+        said = self.home / "logs" / "prefect.log"
+        said.parent.mkdir(exist_ok=True)
+        with said.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - the command is ours
+                [
+                    sys.executable,
+                    "-m",
+                    "uvicorn",
+                    "--factory",
+                    "prefect.server.api.server:create_app",
+                ]
+                + ["--host", "127.0.0.1", "--port", str(self.port)]
+                + ["--log-level", "error", "--lifespan", "on"],
+                env={
+                    **os.environ,
+                    **self.environment,
+                    "PREFECT_SERVER_API_AUTH_STRING": f"p2p:{self.secret}",
+                    "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+                    "PREFECT_SERVER_UI_ENABLED": "false",
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is for us, who still need it to stop cleanly
+            )
+        end_with_us(self.process.pid)
+        give_up = time.monotonic() + _SECONDS_TO_START
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                self.stop()
+                raise UserError(f"Prefect's own server does not start: see {said}.")
+            if stop.wait(_GLANCE_SECONDS):
+                return
+
+    def stop(self) -> None:
+        """End it; what it knows stays."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def own_server(home: Path) -> Iterator[OwnServer | None]:
+    """A server of our own unless `PREFECT_API_URL` names one; stopped at the end.
+
+    Before `prefect` is imported, since it then looks where its server is.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield None
+        return
+    server = OwnServer(home)
+    os.environ.update(server.environment)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def serve(
+    server: OwnServer | None,
+    interval: timedelta,
+    is_due: Callable[[], bool],
+    stop: threading.Event,
+    say: Callable[[str], None],
+) -> None:
+    """Run what is due until `stop` is set; then ask what runs to stop, and wait for it.
+
+    A server that is gone for a while, given or our own, is a pause and not an end. `is_due` says
+    whether a cycle is to begin at once, without waiting for the first beat of the interval.
+
+    Raises:
+        UserError: our own server does not start at all.
+    """
+    from flows.deployments import deployments
+
+    planned, said = deployments(interval), ""
+    while not stop.is_set():
+        if server is not None:
+            server.ensure_running(stop)
+        failure = _run_until(planned, is_due, stop)
+        if failure is None:
+            continue
+        why = escape(f"{type(failure).__name__}: {failure}".partition("\n")[0])
+        log.warning("Prefect's server does not answer", extra={"why": why}, exc_info=failure)
+        if why != said:
+            place = os.environ["PREFECT_API_URL"]
+            say(f"Prefect's server at {place} does not answer: trying again.")
+        said = why
+        stop.wait(_SECONDS_BETWEEN_TRIES)
+
+
+def _run_until(
+    planned: list[RunnerDeployment], is_due: Callable[[], bool], stop: threading.Event
+) -> BaseException | None:
+    """One runner, in a thread of its own: it would take over the signals of the main one."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(_runner(planned, is_due, stop))
+        except BaseException as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=run, name="runner")
+    thread.start()
+    while thread.is_alive():
+        thread.join(_GLANCE_SECONDS)  # in pieces, so that a signal gets through
+    return failures[0] if failures else None
+
+
+async def _runner(
+    planned: list[RunnerDeployment], is_due: Callable[[], bool], stop: threading.Event
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.runner import Runner
+
+    from flows.deployments import CYCLE
+
+    # One at a time, and no schedule without us: what nobody runs would pile up.
+    runner = Runner(name="p2p", limit=1, pause_on_shutdown=True)
+    for deployment in planned:
+        deployment_id = await runner.aadd_deployment(deployment)
+        if deployment.name == CYCLE and is_due():
+            async with get_client() as client:
+                await client.create_flow_run_from_deployment(deployment_id)
+    running = asyncio.create_task(runner.start())
+    while not running.done() and not stop.is_set():
+        await asyncio.sleep(_GLANCE_SECONDS)
+    if not running.done() and runner.started:
+        await runner.astop()
+    await running
