@@ -18,6 +18,7 @@ from flows import ops
 from flows.metrics import WarehouseMetrics, pending_packages, shown
 from load.partitions import KEY, Partition, attach, create_apart
 from tests.conftest import PROJECT
+from tests.flows.conftest import wait_for
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings
@@ -181,9 +182,7 @@ def test_a_warehouse_that_hangs_is_not_waited_for(
         other.execute("lock table ops.runs in access exclusive mode")
         assert values(metrics)["p2p_up",] == 0
         assert values(metrics)["p2p_up",] == 0
-    while values(metrics)["p2p_up",] == 0:
-        pass
-    assert values(metrics)["p2p_up",] == 1
+    wait_for(lambda: values(metrics)["p2p_up",] == 1)
 
 
 def test_watched_books_have_an_age_each_and_nothing_else_of_the_market_a_name(
