@@ -2,11 +2,14 @@
 
 Two warehouses take in the same cycles of one market, in turn. One of them is given a past first:
 each table's rows of the first cycle once more for every cycle before, with their own keys and
-times, until so many versions stand. Both then transform a cycle in which a tenth has changed.
+times, until so many versions stand; of what is told by day, a day for every cycle. Both then
+transform a cycle in which a tenth has changed.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,18 +23,33 @@ from bench.figures import Figures
 from bench.measure import Subject, own_database, own_server
 from flows import ops
 from warehouse.postgres import Warehouse
+from warehouse.settings import PROJECT_ROOT
 
 MINUTES_BETWEEN = 15
-TIMES = ("snapshot_at", "buy_snapshot_at", "started_at", "valid_from")
-"""The columns that say when a row is of: a table without one does not grow by cycles."""
+DAY = timedelta(days=1)
+STEPS = {
+    "snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
+    "buy_snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
+    "from_snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
+    "started_at": timedelta(minutes=MINUTES_BETWEEN),
+    "valid_from": timedelta(minutes=MINUTES_BETWEEN),
+    "gone_at": timedelta(minutes=MINUTES_BETWEEN),
+    "bucket_start": timedelta(hours=1),
+    "day": DAY,
+}
+"""The columns that say when a row is of, and how far apart copies are: a table without one does not
+grow by cycles."""
 KEYS = frozenset(
     {
         "snapshot_id", "buy_snapshot_id", "sell_snapshot_id", "opened_snapshot_id",
         "same_as_snapshot_id", "offer_version_key", "advertiser_statistics_key", "load_id",
-        "_dlt_load_id",
+        "_dlt_load_id", "run_id", "from_snapshot_id", "to_snapshot_id",
     }
 )  # fmt: skip
 """What has to differ between copies."""
+PROJECT = PROJECT_ROOT / "dbt_project" / "models"
+UNDER_MARTS = ("int_book_capacity", "int_method_days", "int_offer_changes", "int_price_hours")
+"""What only the marts stand on, and costs as much as they."""
 PRESENT = ("dim_", "int_book_offers", "stg_")
 """How the names of tables and views begin that say what is, or what the others say."""
 
@@ -53,6 +71,8 @@ class _Side:
 
     subject: Subject
     seconds: list[float] = field(default_factory=list)
+    marts: list[float] = field(default_factory=list)
+    """Of these seconds, in how many a mart was being built."""
 
 
 def measure(figures: Figures, plan: Plan | None = None) -> None:
@@ -86,14 +106,17 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
                 spent = _cycle(side, run_id, now)
                 if number:  # in the first, pages are read from the disk and statistics are new
                     side.seconds.append(spent)
+                    side.marts.append(_seconds_of_marts(side.subject.home))
         _tell_size(figures, sides["shallow"].subject, run_id)
         for name, side in sides.items():
             figures.add(f"history.{name}.transform", median(side.seconds), "s")
-        ratios = [
-            deep / shallow
-            for deep, shallow in zip(sides["deep"].seconds, sides["shallow"].seconds, strict=True)
-        ]
-        figures.add("history.deep_vs_shallow", median(ratios), "ratio")
+            figures.add(f"history.{name}.marts", median(side.marts), "s")
+        shallow, deep = sides["shallow"], sides["deep"]
+        for name, pairs in (
+            ("deep_vs_shallow", zip(deep.seconds, shallow.seconds, strict=True)),
+            ("marts_deep_vs_shallow", zip(deep.marts, shallow.marts, strict=True)),
+        ):
+            figures.add(f"history.{name}", median(one / other for one, other in pairs), "ratio")
 
 
 def _cycle(side: _Side, run_id: str, now: Any) -> float:
@@ -102,6 +125,32 @@ def _cycle(side: _Side, run_id: str, now: Any) -> float:
         ops.open_run(connection, run_id, now)
     side.subject.run("load", run_id, now)
     return side.subject.run("transform", run_id, now).seconds
+
+
+def _seconds_of_marts(home: Path) -> float:
+    """In how many seconds of the last transform a mart was being built, whatever ran beside it."""
+    files = [*PROJECT.glob("marts/market/*.sql"), *PROJECT.glob("marts/actors/*.sql")]
+    marts = {f"model.p2p.{name}" for name in (*(file.stem for file in files), *UNDER_MARTS)}
+    latest = max(home.rglob("run_results.json"), key=lambda path: path.stat().st_mtime)
+    stretches = [
+        (datetime.fromisoformat(part["started_at"]), datetime.fromisoformat(part["completed_at"]))
+        for result in json.loads(latest.read_text())["results"]
+        if result["unique_id"] in marts
+        for part in result["timing"]
+        if part["name"] == "execute"
+    ]
+    return _covered(stretches).total_seconds()
+
+
+def _covered(stretches: Iterable[tuple[datetime, datetime]]) -> timedelta:
+    """How much time lies in at least one of the stretches."""
+    covered = timedelta()
+    until: datetime | None = None
+    for start, end in sorted(stretches):
+        begins = start if until is None else max(start, until)
+        covered += max(end - begins, timedelta())
+        until = end if until is None else max(end, until)
+    return covered
 
 
 def _tell_size(figures: Figures, subject: Subject, run_id: str) -> None:
@@ -156,7 +205,7 @@ def _tables(
         for schema, table in names
         if not table.startswith(PRESENT)
     ]
-    return [each for each in with_columns if {name for name, _ in each[2]} & set(TIMES)]
+    return [each for each in with_columns if {name for name, _ in each[2]} & STEPS.keys()]
 
 
 def _columns(connection: psycopg.Connection[Any], schema: str, table: str) -> list[tuple[str, str]]:
@@ -173,13 +222,21 @@ def _columns(connection: psycopg.Connection[Any], schema: str, table: str) -> li
 
 def _copies(schema: str, table: str, columns: list[tuple[str, str]]) -> sql.Composed:
     """The statement that puts each row once more into every cycle before."""
-    step = sql.SQL("(nth * interval {})").format(sql.Literal(f"{MINUTES_BETWEEN} minutes"))
     names = {name for name, _ in columns}
+    apart = next((STEPS[name] for name in reversed(STEPS) if name in names), STEPS["snapshot_at"])
+    step = sql.SQL("(nth * {})").format(sql.Literal(apart))
+    is_of_offers = "gone_at" in names
     values: list[sql.Composable] = []
     for name, kind in columns:
         column = sql.Identifier(name)
-        if name in KEYS:
+        if name in KEYS or (is_of_offers and name == "adv_no"):
             values.append(sql.SQL("{} || '~' || nth").format(column))
+        elif name == "gone_at":
+            values.append(sql.SQL("last_seen_at + {} - {}").format(sql.Literal(apart), step))
+        elif is_of_offers and name in ("end_state", "is_right_censored"):
+            values.append(sql.Literal("withdrawn" if name == "end_state" else False))
+        elif kind == "date":
+            values.append(sql.SQL("{} - nth").format(column))
         elif name == "valid_to" and "valid_from" in names:
             values.append(
                 sql.SQL("valid_from + interval {} - {}").format(

@@ -13,6 +13,7 @@ from tests.landing import Reading, item, land
 from warehouse.postgres import Warehouse
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+RUN = ("run", "--select", "+market_spreads", "+marts.actors", "+price_candles")
 
 
 def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
@@ -23,7 +24,7 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
         book: [item(f"1299000000000000000{n}", side=book[2]) for n in range(5)] for book in books
     }
     land(connection, "1", [Reading(book, NOON, [page[book]]) for book in books])
-    dbt("run", "--select", "+market_spreads")
+    dbt(*RUN)
 
     assert give_a_past(dbt_warehouse, 100) == 100
     assert rows("select count(*), count(valid_to) from marts.fact_offers") == [(100, 90)]
@@ -31,7 +32,16 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
         (20, 20)
     ]
     assert rows("select count(*) from marts.market_spreads") == [(10,)]
+    lives = "select count(*), count(gone_at), count(distinct adv_no) from marts.offer_lifecycles"
+    days = "select count(*), count(distinct day), max(day) from marts.advertiser_days"
+    hours = "select count(*) from staging.int_price_hours"
+    assert rows(lives) == [(100, 90, 100)]
+    assert rows(days) == [(100, 10, NOON.date())]
+    assert rows(hours) == [(20,)]
     overlapping = ("test", "--select", "test_name:versions_do_not_overlap,fact_offers")
     assert dbt(*overlapping).tests_passed == 1
-    assert dbt("run", "--select", "+market_spreads").models_built > 5, "nothing is left to claim"
+    assert dbt(*RUN).models_built > 5, "nothing is left to claim"
     assert rows("select count(*) from marts.market_spreads") == [(10,)]
+    assert rows(lives) == [(100, 90, 100)]
+    assert rows(days) == [(100, 10, NOON.date())]
+    assert rows(hours) == [(20,)]
