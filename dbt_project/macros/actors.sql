@@ -19,7 +19,7 @@
         where
             {{ of_book }}
             and told.last_seen_at >= horizons.starts_at
-            and (told.gone_at is null or told.gone_at >= {{ earliest }});
+            and (told.gone_at is null or told.gone_at between {{ earliest }} and 'infinity');
 
         with horizons as ({{ horizons }})
 
@@ -29,7 +29,7 @@
         where
             {{ of_book }}
             and told.gone_at >= horizons.starts_at
-            and told.gone_at >= {{ earliest }};
+            and told.gone_at between {{ earliest }} and 'infinity';
 
         with horizons as ({{ horizons }}),
 

@@ -160,7 +160,7 @@
                         select 1
                         from {{ ref('fact_snapshots') }} as told
                         where
-                            told.started_at >= min(readings.started_at)
+                            told.started_at between min(readings.started_at) and 'infinity'
                             and exists (
                                 select 1
                                 from ops.transformed_loads as theirs

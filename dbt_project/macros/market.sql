@@ -169,7 +169,7 @@
                 select 1
                 from {{ snapshots }} as told
                 where
-                    told.started_at >= min(readings.started_at)
+                    told.started_at between min(readings.started_at) and 'infinity'
                     and not ({{ is_among('told.load_id', claimed_loads()) }})
             ) as is_late
         from {{ readings }} as readings

@@ -38,7 +38,7 @@
 {#- Runs the undoing of a mart from a day on; from none where `first_day` finds none. -#}
 {% macro rewind_days_since(first_day, column='day') %}
     {% if is_incremental() %}
-        delete from {{ this }} where {{ column }} >= ({{ first_day }})
+        delete from {{ this }} where {{ column }} between ({{ first_day }}) and 'infinity'
     {% endif %}
 {% endmacro %}
 

@@ -1,6 +1,12 @@
 {#- All pairs of fiats would be quadratic: 12,000 an asset and cycle. The deepest make 132. -#}
 {%- set most_fiats = var('cross_rate_fiats', 12) -%}
 {%- set most_seconds = var('spread_max_seconds', 600) -%}
+{%- set is_of_these_cycles -%}
+    snapshot_at between (
+        select min(snapshots.started_at) - interval '{{ most_seconds }} seconds'
+        from snapshots
+    ) and 'infinity'
+{%- endset -%}
 
 {{
     config(
@@ -42,16 +48,23 @@ spreads as (
 
 ),
 
--- Imported once for each side: one that is read twice is put together first, all of it.
+-- Imported once for each side: one that is read twice is put together first, all of it. And since a
+-- time, or the planner reads the quotes of all of history to find those of a cycle.
 asks as (
 
     select * from {{ ref('market_quotes') }}
+    {% if is_incremental() %}
+        where {{ is_of_these_cycles }}
+    {% endif %}
 
 ),
 
 bids as (
 
     select * from {{ ref('market_quotes') }}
+    {% if is_incremental() %}
+        where {{ is_of_these_cycles }}
+    {% endif %}
 
 ),
 
