@@ -1,6 +1,6 @@
 {#-
-    Returns a query of a seed of rules, pivoted: one row per version of the rules, a column of each
-    rule's threshold.
+    Returns a query of a seed of rules, pivoted: one row per date from which one of them is another,
+    a column of each rule's threshold as it is from then on.
 -#}
 {% macro rule_thresholds(seed, names) -%}
     select
@@ -11,7 +11,19 @@
                 case when rules.rule = '{{ name }}' then rules.threshold end
             ) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ seed }} as rules
+    from (
+        select
+            dates.valid_from,
+            standing.rule,
+            standing.threshold,
+            row_number() over (
+                partition by dates.valid_from, standing.rule
+                order by standing.valid_from desc
+            ) as nth_latest
+        from (select distinct dated.valid_from from {{ seed }} as dated) as dates
+        inner join {{ seed }} as standing on dates.valid_from >= standing.valid_from
+    ) as rules
+    where rules.nth_latest = 1
     group by rules.valid_from
 {%- endmacro %}
 
