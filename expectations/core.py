@@ -82,6 +82,7 @@ def core_books(parameters: Parameters, existing: Collection[str]) -> str:
                         - coalesce(last_readings.offers_rejected, 0)
                     )
             end as standing_difference,
+            coalesce(last_readings.quality_reasons, '') like '%frozen%' as is_frozen,
             coalesce(missing.snapshots, 0) as snapshots_missing,
             coalesce(overlapping.versions, 0) as overlapping_versions,
             coalesce(standing.offers, 0) as offers,
@@ -96,6 +97,7 @@ def core_books(parameters: Parameters, existing: Collection[str]) -> str:
     select
         {BOOK.format("joined")} as book,
         standing_difference,
+        cast(is_frozen as integer) as is_frozen,
         snapshots_missing,
         overlapping_versions,
         {age("select max(finished_at) from recent where is_complete", parameters)} as age_intervals,

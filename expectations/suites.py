@@ -304,6 +304,16 @@ CHECKS: tuple[Check, ...] = (
         arguments={"column": "age_intervals", "max_value": LIMITS.age_intervals},
     ),
     Check(
+        name="no_book_stands_still",
+        suite="core",
+        table="marts.fact_snapshots",
+        severity="warning",
+        why="A source that answers and no longer moves: the prices of such a book are withheld.",
+        profile="core_books",
+        expectation=_EACH,
+        arguments={"column": "is_frozen", "max_value": 0},
+    ),
+    Check(
         name="offers_are_spread_over_advertisers",
         suite="core",
         table="marts.fact_offers",

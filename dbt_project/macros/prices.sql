@@ -5,3 +5,11 @@
 {% macro better_first(side, price) -%}
     case when {{ side }} = 'BUY' then {{ price }} else -{{ price }} end
 {%- endmacro %}
+
+{#-
+    Returns a condition: a price lies within so many times the middle price of its book, up or down.
+    Beyond it is no price of that market, whatever stands behind it.
+-#}
+{% macro is_of_the_market(price, middle, times) -%}
+    {{ price }} <= {{ times }} * {{ middle }} and {{ middle }} <= {{ times }} * {{ price }}
+{%- endmacro %}

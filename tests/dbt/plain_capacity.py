@@ -13,9 +13,13 @@ TICKETS = (20, 50, 100, 200, 500, 1000, 5000, 10000)
 BANDS = ("0.5", "1", "2", "3", "5")
 
 
-def executable(side: str, offers: Sequence[Offer]) -> Iterator[dict[str, Any]]:
-    """The rows of `executable_prices` for a whole book of a dollar stablecoin."""
+def executable(
+    side: str, offers: Sequence[Offer], last_dollar: Fraction | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of `executable_prices` for a whole book of USDT, after one of that reference."""
     dollar = quote(side, offers)["reference_price"]
+    if dollar is None:
+        dollar = last_dollar
     if dollar is None:
         return
     best_first = sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)

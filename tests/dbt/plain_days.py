@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.dbt.plain_capacity import executable
-from tests.dbt.plain_market import Offer, quote, ratio
+from tests.dbt.plain_market import Offer, is_of_the_market, quote, ratio
 
 Moment = tuple[datetime, Fraction | None, bool]
 """When a book was read, its price, and whether the reading can be trusted."""
@@ -83,10 +83,12 @@ def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, di
     """The rows of `payment_method_days` by method, for the whole books of one day."""
     books = [offers for offers in snapshots if offers]
     quotes = [quote(side, offers) for offers in books]
-    fills = [
-        {row["payment_method"]: row for row in executable(side, offers) if row["ticket_usd"] == 100}
-        for offers in books
-    ]
+    fills = []
+    dollar = None
+    for offers, whole in zip(books, quotes, strict=True):
+        rows = executable(side, offers, dollar)
+        fills.append({row["payment_method"]: row for row in rows if row["ticket_usd"] == 100})
+        dollar = dollar if whole["reference_price"] is None else whole["reference_price"]
     told: dict[str, dict[str, Any]] = {}
     for method in sorted({name for offers in books for offer in offers for name in offer.methods}):
         sums: defaultdict[str, Fraction] = defaultdict(Fraction)
@@ -99,13 +101,15 @@ def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, di
             sums["offers"] += len(listed)
             sums["advertisers"] += part["n_advertisers"]
             sums["quantity"] += part["tradable_quantity"]
-            kind = "ref_q25" if part["naive"] is None else "naive"
             if part["naive"] is not None:
                 sums["naive"] += part["naive"]
                 sums["naives"] += 1
-            if part[kind] is not None and whole[kind] is not None:
-                sums["own"] += part[kind]
-                sums["market"] += whole[kind]
+            for kind in ("naive", "ref_q25"):
+                pair = part[kind], whole[kind]
+                if all(is_of_the_market(price, whole["reference_price"]) for price in pair):
+                    sums["own"] += part[kind]
+                    sums["market"] += whole[kind]
+                    break
             if filled:
                 sums["known"] += 1
             if filled and filled[method]["is_filled"]:

@@ -15,6 +15,7 @@ from typing import Any
 from tests.landing import item
 
 OFF_MARKET = Fraction(3, 100)
+ABSURD = 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
         "ref_q25": ref_q25,
         "top10_median": quantile(sorted(offer.p for offer in best_first[:10]), Fraction(1, 2)),
         "conservative_5th": best_first[4].p if len(best_first) >= 5 else None,
-        "reference_price": ref_q25 if naive is None else naive,
+        "reference_price": next(
+            (p for p in (naive, ref_q25) if is_of_the_market(p, quantile(prices, Fraction(1, 2)))),
+            None,
+        ),
         "n_offers": len(offers),
         "n_eligible": len(eligible),
         "n_advertisers": len(advertisers),
@@ -108,11 +112,24 @@ def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
 def is_eligible(offer: Offer, best_first: Sequence[Offer]) -> bool:
     """Whether a cleaned price may rest on the offer."""
     reference = price_at_share(best_first, Fraction(1, 4))
+    middle = best_first[(len(best_first) - 1) // 2].p
+    if reference is not None and not is_of_the_market(reference, middle):
+        reference = middle
     is_off_market = (
         len(best_first) >= 3 and reference is not None and abs(offer.p / reference - 1) > OFF_MARKET
     )
     is_fiction = Fraction(offer.smallest) > offer.p * offer.q
     return not (is_off_market or is_fiction or offer.orders <= 0)
+
+
+def is_of_the_market(price: Fraction | None, middle: Fraction | None) -> bool:
+    """Whether a price is less than so many times another, and the other way round."""
+    return (
+        price is not None
+        and middle is not None
+        and price <= ABSURD * middle
+        and middle <= ABSURD * price
+    )
 
 
 def ratio(part: int | Fraction, whole: int | Fraction) -> Fraction | None:

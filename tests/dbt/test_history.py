@@ -27,7 +27,7 @@ TOLD = {
     " payment_methods, opened_snapshot_id",
     "fact_offer_payment_methods": "offer_version_key, payment_method_key, valid_from",
     "fact_snapshots": "snapshot_id, minutes_since_last, quality_verdict, quality_reasons,"
-    " offers_rejected, load_id",
+    " offers_rejected, unchanged_since, load_id",
     "fact_advertiser_statistics": "advertiser_statistics_key, advertiser_key,"
     " month_order_count, valid_from, valid_to",
     "dim_advertisers": "advertiser_key, user_no, nickname, valid_from, valid_to",

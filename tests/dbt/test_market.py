@@ -211,6 +211,27 @@ def test_an_outage_withholds_the_price_and_never_repeats_the_last_one(
         assert row["confidence"] == 0
 
 
+def test_a_source_that_answers_and_stands_still_is_withheld_until_it_moves(
+    connection: psycopg.Connection[Any], dbt: Dbt
+) -> None:
+    """As above, but the source answers, and the same: 150 offers are believed for 80 minutes."""
+    first = reading(BUY, [Offer("155")] * 150)
+    again = [
+        Reading(BUY, minute(20 * n), None, same_as=first.snapshot_id, announced=150, distinct=150)
+        for n in range(1, 9)
+    ]
+    cut = reading(BUY, [Offer("155")], minute(110), incomplete_reason="timeout", announced=150)
+    moves = reading(BUY, [Offer("176")] * 150, minute(180))
+    for number, part in enumerate([[first, *again[:5]], [cut, *again[5:]], [moves]]):
+        land(connection, str(number), part)
+        dbt(*RUN)
+
+    rows = sorted(told(connection, "market_quotes"), key=lambda row: row["snapshot_at"])
+    assert [row["median"] for row in rows] == [*[155] * 4, *[None] * 6, 176]
+    reasons = [row["withheld_reason"] for row in rows]
+    assert reasons == [*[None] * 4, "frozen", "frozen", "timeout", *["frozen"] * 3, None]
+
+
 def test_an_unchanged_book_is_quoted_again_and_an_empty_one_offers_nothing(
     connection: psycopg.Connection[Any], dbt: Dbt
 ) -> None:

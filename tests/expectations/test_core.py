@@ -150,6 +150,17 @@ def test_old_marts_are_a_warning_by_the_clock_of_the_run(line: Line) -> None:
     }
 
 
+def test_a_book_that_stands_still_is_a_warning_while_it_does(line: Line) -> None:
+    frozen = f"update marts.fact_snapshots set quality_reasons = 'frozen' where {VES_BUY}"
+    line.execute(f"{frozen} and run_id < 'run-4'")
+
+    assert line.failed("core") == set()
+
+    line.execute(frozen)
+
+    assert line.failed("core") == {"no_book_stands_still"}
+
+
 def test_offers_of_a_handful_of_advertisers_are_a_warning(line: Line) -> None:
     line.execute("update marts.fact_offers set advertiser_key = right(advertiser_key, 1)")
     line.execute("update marts.fact_offers set advertiser_key = '1' where advertiser_key > '2'")

@@ -1,6 +1,18 @@
 {#- The ticket, in US dollars, at which `payment_method_days` says what can be executed. -#}
 {%- set ticket = 100 -%}
 {%- set horizon = day_horizon() -%}
+{%- set modes_are_believed -%}
+    {{ is_of_the_market('methods.naive', 'books.reference_price', 'rules.absurd_reference') }}
+    and {{ is_of_the_market(
+        'books.naive_prices[1]', 'books.reference_price', 'rules.absurd_reference'
+    ) }}
+{%- endset -%}
+{%- set depths_are_believed -%}
+    {{ is_of_the_market('methods.ref_q25', 'books.reference_price', 'rules.absurd_reference') }}
+    and {{ is_of_the_market(
+        'books.ref_q25_prices[1]', 'books.reference_price', 'rules.absurd_reference'
+    ) }}
+{%- endset -%}
 {%- set sums = [
     'snapshots', 'offers', 'advertisers', 'quantity', 'naive_sum', 'naive_count', 'reference_sum',
     'market_reference_sum', 'executable_sum', 'executable_count', 'executable_told',
@@ -23,6 +35,12 @@
 }}
 
 with
+
+rules as (
+
+    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
+
+),
 
 books as (
 
@@ -47,12 +65,16 @@ methods as (
         methods.advertisers,
         methods.quantity,
         methods.naive,
-        -- A mode is measured by a mode, and a price at depth by one.
-        coalesce(methods.naive, methods.ref_q25) as reference,
-        case
-            when methods.naive is not null then books.naive_prices[1]
-            else books.ref_q25_prices[1]
-        end as market_reference,
+        -- A mode is measured by a mode, and a price at depth by one, where both are of the market.
+        {% for reference, naive, ref_q25 in [
+            ('reference', 'methods.naive', 'methods.ref_q25'),
+            ('market_reference', 'books.naive_prices[1]', 'books.ref_q25_prices[1]'),
+        ] %}
+            case
+                when {{ modes_are_believed }} then {{ naive }}
+                when {{ depths_are_believed }} then {{ ref_q25 }}
+            end as {{ reference }},
+        {% endfor %}
         case
             when
                 books.fill_ratios[methods.number][array_position(books.tickets, {{ ticket }})] = 1
@@ -69,6 +91,10 @@ methods as (
         'methods',
         ['identifier', 'offers', 'advertisers', 'quantity', 'naive', 'ref_q25'],
     ) }}
+    inner join rules
+        on
+            books.snapshot_at >= rules.valid_from
+            and (books.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 ),
 

@@ -30,6 +30,7 @@ rules as (
         [
             'is_without_history', 'is_low_reputation_orders', 'is_low_reputation_rate',
             'is_off_market', 'is_off_market_min_offers', 'is_off_market_reference',
+            'absurd_reference',
         ],
     ) }}
 
@@ -57,7 +58,11 @@ cumulated as (
         sum(held.tradable_quantity) over (
             partition by held.snapshot_id
             order by {{ better_first('held.side', 'held.price') }}
-        ) as quantity_up_to_price
+        ) as quantity_up_to_price,
+        row_number() over (
+            partition by held.snapshot_id
+            order by {{ better_first('held.side', 'held.price') }}
+        ) as nth_best
     from held
 
 ),
@@ -71,15 +76,17 @@ referenced as (
         rules.is_low_reputation_rate,
         rules.is_off_market as off_market_distance,
         rules.is_off_market_min_offers as off_market_min_offers,
-        -- The price at a share of the quantity from the competitive end, and itself never off the
-        -- market.
+        rules.absurd_reference,
+        max(cumulated.price) filter (
+            where cumulated.nth_best = (cumulated.offers_in_book + 1) / 2
+        ) over (partition by cumulated.snapshot_id) as middle_price,
         first_value(cumulated.price) over (
             partition by cumulated.snapshot_id
             order by
                 cumulated.quantity_up_to_price
                 < rules.is_off_market_reference * cumulated.quantity_in_book,
                 {{ better_first('cumulated.side', 'cumulated.price') }}
-        ) as reference_price
+        ) as price_at_share
     from cumulated
     inner join rules
         on
@@ -88,28 +95,43 @@ referenced as (
 
 ),
 
+-- The price at a share of the quantity from the competitive end, and itself never off the market;
+-- but one offer of a huge quantity at an absurd price is not to put all others off it.
+placed as (
+
+    select
+        *,
+        case
+            when {{ is_of_the_market('price_at_share', 'middle_price', 'absurd_reference') }}
+                then price_at_share
+            else middle_price
+        end as reference_price
+    from referenced
+
+),
+
 flagged as (
 
     select
-        referenced.*,
+        placed.*,
         coalesce(
-            statistics.month_order_count <= referenced.without_history_orders, false
+            statistics.month_order_count <= placed.without_history_orders, false
         ) as is_without_history,
         coalesce(
-            statistics.month_order_count < referenced.is_low_reputation_orders
-            or statistics.month_finish_rate < referenced.is_low_reputation_rate,
+            statistics.month_order_count < placed.is_low_reputation_orders
+            or statistics.month_finish_rate < placed.is_low_reputation_rate,
             false
         ) as is_low_reputation,
         coalesce(
-            referenced.offers_in_book >= referenced.off_market_min_offers
-            and referenced.quantity_in_book > 0
-            and abs(referenced.price / nullif(referenced.reference_price, 0) - 1)
-            > referenced.off_market_distance,
+            placed.offers_in_book >= placed.off_market_min_offers
+            and placed.quantity_in_book > 0
+            and abs(placed.price / nullif(placed.reference_price, 0) - 1)
+            > placed.off_market_distance,
             false
         ) as is_off_market
-    from referenced
+    from placed
     {{ left_join_version_at(
-        'statistics', 'statistics', 'referenced', 'user_no', 'referenced.snapshot_at'
+        'statistics', 'statistics', 'placed', 'user_no', 'placed.snapshot_at'
     ) }}
 
 ),

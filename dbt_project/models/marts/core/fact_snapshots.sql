@@ -17,7 +17,14 @@
     )
 }}
 
-{%- set book = ['fiat_code', 'asset_code', 'side'] | join(', ') %}
+{%- set book = ['fiat_code', 'asset_code', 'side'] | join(', ') -%}
+{%- set minutes_unchanged = minutes_between('standing.unchanged_since', 'readings.started_at') -%}
+{%- set told_before = [
+    'earlier.fiat_code = horizons.fiat_code',
+    'earlier.asset_code = horizons.asset_code',
+    'earlier.side = horizons.side',
+    'earlier.started_at < horizons.starts_at',
+] %}
 
 with
 
@@ -25,7 +32,10 @@ rules as (
 
     {{ rule_thresholds(
         ref('snapshot_quality_rules'),
-        ['many_duplicates', 'rejected_offers', 'maker_side_mismatch', 'more_than_announced'],
+        [
+            'many_duplicates', 'rejected_offers', 'maker_side_mismatch', 'more_than_announced',
+            'frozen_offers', 'frozen_minutes', 'frozen_offer_minutes',
+        ],
     ) }}
 
 ),
@@ -71,28 +81,34 @@ counted as (
 ),
 
 {% if is_incremental() %}
+    -- The last reading told, and the last whole one.
     previous as (
 
         select
             horizons.*,
+            told.fingerprint,
             told.started_at,
+            told.unchanged_since,
             told.offers_rejected,
-            told.offers_of_wrong_side
+            told.offers_of_wrong_side,
+            told.is_complete
         from horizons
-        cross join lateral (
-            select
-                snapshots.started_at,
-                snapshots.offers_rejected,
-                snapshots.offers_of_wrong_side
-            from {{ this }} as snapshots
-            where
-                snapshots.fiat_code = horizons.fiat_code
-                and snapshots.asset_code = horizons.asset_code
-                and snapshots.side = horizons.side
-                and snapshots.started_at < horizons.starts_at
-            order by snapshots.started_at desc
-            limit 1
-        ) as told
+        {{ left_join_latest(this, 'told', told_before, 'started_at') }}
+        where told.started_at is not null
+
+        union
+
+        select
+            horizons.*,
+            told.fingerprint,
+            told.started_at,
+            told.unchanged_since,
+            told.offers_rejected,
+            told.offers_of_wrong_side,
+            told.is_complete
+        from horizons
+        {{ left_join_latest(this, 'told', told_before + ['earlier.is_complete'], 'started_at') }}
+        where told.started_at is not null
 
     ),
 {% endif %}
@@ -105,9 +121,13 @@ timeline as (
         readings.fiat_code,
         readings.asset_code,
         readings.side,
+        readings.fingerprint,
         readings.started_at,
+        null::timestamptz as unchanged_since,
         counted.offers_rejected,
-        counted.offers_of_wrong_side
+        counted.offers_of_wrong_side,
+        readings.is_complete,
+        readings.is_unchanged
     from readings
     left join counted on readings.snapshot_id = counted.snapshot_id
 
@@ -119,9 +139,13 @@ timeline as (
             fiat_code,
             asset_code,
             side,
+            fingerprint,
             started_at,
+            unchanged_since,
             offers_rejected,
-            offers_of_wrong_side
+            offers_of_wrong_side,
+            is_complete,
+            null as is_unchanged
         from previous
     {% endif %}
 
@@ -148,12 +172,52 @@ carried as (
 
 ),
 
+-- Readings of one fingerprint show one book, whether the loader knew it or had lost its state.
+whole as (
+
+    select
+        *,
+        coalesce(
+            is_unchanged
+            or fingerprint
+            = lag(fingerprint) over (partition by {{ book }} order by started_at),
+            false
+        ) as is_as_before
+    from timeline
+    where is_complete
+
+),
+
+numbered as (
+
+    select
+        *,
+        count(*) filter (where not is_as_before) over (
+            partition by {{ book }} order by started_at
+        ) as state
+    from whole
+
+),
+
+standing as (
+
+    select
+        snapshot_id,
+        coalesce(
+            min(unchanged_since) over (partition by {{ book }}, state),
+            min(started_at) over (partition by {{ book }}, state)
+        ) as unchanged_since
+    from numbered
+
+),
+
 judged as (
 
     select
         readings.*,
         carried.offers_rejected,
         carried.offers_of_wrong_side,
+        standing.unchanged_since,
         round(
             {{ minutes_between('carried.previous_started_at', 'readings.started_at') }}, 3
         ) as minutes_since_last,
@@ -176,9 +240,17 @@ judged as (
             when
                 readings.offers_distinct > rules.more_than_announced * readings.announced_total
                 then 'more_than_announced'
-        end as announced_reason
+        end as announced_reason,
+        case
+            when
+                readings.offers_distinct >= rules.frozen_offers
+                and {{ minutes_unchanged }} >= rules.frozen_minutes
+                and readings.offers_distinct * {{ minutes_unchanged }} >= rules.frozen_offer_minutes
+                then 'frozen'
+        end as frozen_reason
     from readings
     inner join carried on readings.snapshot_id = carried.snapshot_id
+    left join standing on readings.snapshot_id = standing.snapshot_id
     inner join rules
         on
             readings.started_at >= rules.valid_from
@@ -200,7 +272,7 @@ final as (
             when not is_complete then 'incomplete'
             when
                 coalesce(
-                    duplicates_reason, rejected_reason, side_reason, announced_reason
+                    duplicates_reason, rejected_reason, side_reason, announced_reason, frozen_reason
                 ) is not null
                 then 'suspect'
             else 'trusted'
@@ -212,7 +284,8 @@ final as (
                 duplicates_reason,
                 rejected_reason,
                 side_reason,
-                announced_reason
+                announced_reason,
+                frozen_reason
             ),
             ''
         ) as quality_reasons,
@@ -233,6 +306,7 @@ final as (
         is_unchanged,
         started_at,
         finished_at,
+        unchanged_since,
         load_id
     from judged
 

@@ -16,6 +16,13 @@
     )
 }}
 
+{%- set naive_is_believed = is_of_the_market(
+    'measured.naive', 'measured.median', 'rules.absurd_reference'
+) -%}
+{%- set ref_q25_is_believed = is_of_the_market(
+    'measured.ref_q25', 'measured.median', 'rules.absurd_reference'
+) %}
+
 with
 
 snapshots as (
@@ -37,6 +44,12 @@ snapshots as (
     {% if is_incremental() %}
         where {{ since_horizon('started_at') }}
     {% endif %}
+
+),
+
+rules as (
+
+    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
 
 ),
 
@@ -131,9 +144,10 @@ final as (
         snapshots.asset_code,
         snapshots.side,
         snapshots.trading_pair,
+        -- In a book of ten to nineteen the naive price is that of one offer, and that may be bait.
         case
-            when measured.naive is not null then 'naive'
-            when measured.ref_q25 is not null then 'ref_q25'
+            when {{ naive_is_believed }} then 'naive'
+            when {{ ref_q25_is_believed }} then 'ref_q25'
         end as reference_price_kind,
         case when not snapshots.is_trusted then snapshots.doubts end as withheld_reason,
         measured.best_raw,
@@ -149,7 +163,10 @@ final as (
         measured.ref_q25,
         measured.top10_median,
         measured.conservative_5th,
-        coalesce(measured.naive, measured.ref_q25) as reference_price,
+        case
+            when {{ naive_is_believed }} then measured.naive
+            when {{ ref_q25_is_believed }} then measured.ref_q25
+        end as reference_price,
         -- An empty book has nothing on offer, and of one that was not read whole nobody knows.
         {% for total in ['n_offers', 'n_eligible', 'n_advertisers'] %}
             case when snapshots.is_trusted then coalesce(measured.{{ total }}, 0) end::integer
@@ -180,6 +197,10 @@ final as (
         snapshots.snapshot_at
     from snapshots
     left join measured on snapshots.snapshot_id = measured.snapshot_id and snapshots.is_trusted
+    inner join rules
+        on
+            snapshots.snapshot_at >= rules.valid_from
+            and (snapshots.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 )
 

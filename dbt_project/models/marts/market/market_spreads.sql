@@ -47,6 +47,12 @@ fees as (
 
 ),
 
+rules as (
+
+    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
+
+),
+
 neighbours as (
 
     select
@@ -98,8 +104,16 @@ paired as (
         asks.trading_pair,
         -- A mode on one side and a price at depth on the other would be no spread of anything.
         case
-            when asks.naive is not null and bids.naive is not null then 'naive'
-            when asks.ref_q25 is not null and bids.ref_q25 is not null then 'ref_q25'
+            {% for notion in ['naive', 'ref_q25'] %}
+                when
+                    {{ is_of_the_market(
+                        'asks.' ~ notion, 'asks.median', 'rules.absurd_reference'
+                    ) }}
+                    and {{ is_of_the_market(
+                        'bids.' ~ notion, 'bids.median', 'rules.absurd_reference'
+                    ) }}
+                    then '{{ notion }}'
+            {% endfor %}
         end as reference_price_kind,
         {% for notion in notions %}
             asks.{{ notion }} as ask_{{ notion }},
@@ -115,6 +129,10 @@ paired as (
             asks.fiat_code = bids.fiat_code
             and asks.asset_code = bids.asset_code
             and asks.sell_snapshot_at = bids.snapshot_at
+    inner join rules
+        on
+            asks.snapshot_at >= rules.valid_from
+            and (asks.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 ),
 
