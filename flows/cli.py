@@ -11,6 +11,7 @@ import typer
 
 from flows.commands.demo import demo
 from flows.commands.docs import docs
+from flows.commands.doctor import doctor
 from flows.commands.exchange import exchange
 from flows.commands.export import export
 from flows.commands.rates import import_rates
@@ -32,7 +33,18 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for command in (run, serve, demo, sql, status, report, export, exchange, docs):
+for command in (
+    run,
+    serve,
+    demo,
+    sql,
+    status,
+    doctor,
+    report,
+    export,
+    exchange,
+    docs,
+):
     app.command()(command)
 
 rates = typer.Typer(no_args_is_help=True)

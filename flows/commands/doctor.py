@@ -1,0 +1,37 @@
+"""`p2p doctor`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.starting import CHECK_FAILED, SUCCESS, start
+from warehouse.settings import load_settings
+
+
+def doctor(
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="Ask the exchange too, by one request.")
+    ] = False,
+) -> int:
+    """Say what is wrong and what to do about it; exit status 1 if anything is."""
+    settings = load_settings()
+    start(settings, is_question=True)
+    from rich.table import Table
+
+    from flows.console import cell, out
+    from flows.cycle import utc_now
+    from flows.doctor import Verdict, examine
+
+    looks = {Verdict.fine: "green", Verdict.watch: "yellow", Verdict.wrong: "bold red"}
+    shown = Table.grid("", "", "", "", padding=(0, 2, 0, 0))
+    found = list(examine(settings, utc_now(), ask_exchange=exchange))
+    for finding in found:
+        verdict = cell(finding.verdict.value)
+        verdict.stylize(looks[finding.verdict])
+        shown.add_row(verdict, cell(finding.what), cell(finding.said), cell(finding.advice))
+    out.print(shown)
+    bad = sum(finding.verdict is Verdict.wrong for finding in found)
+    out.print(f"{bad} to mend." if bad else "Nothing to mend.")
+    return CHECK_FAILED if bad else SUCCESS
