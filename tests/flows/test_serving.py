@@ -29,7 +29,7 @@ from warehouse.postgres import single_writer
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3_600),  # a busy machine takes minutes for what else takes seconds
 ]
 
 Ask = Callable[[str], float | None]
@@ -100,7 +100,7 @@ def cycles(house: House) -> list[str]:
 def kill_the_next_run(house: House, parent: int) -> None:
     """Kill a run in the middle of its cycle, hard."""
     before = len(cycles(house))
-    wait_for(lambda: cycles(house)[before:] == ["running"])
+    wait_for(lambda: cycles(house)[before:] == ["running"], patience=5 * PATIENCE)
     engine = engine_of(parent)
     assert engine is not None
     os.kill(engine, signal.SIGKILL)
@@ -110,7 +110,7 @@ def assert_it_goes_on(house: House) -> None:
     """The cycle that was killed is followed by one that succeeds; nobody lends a hand."""
     before = cycles(house)
     assert before[-1] == "running"
-    wait_for(lambda: "success" in cycles(house)[len(before) :], patience=4 * PATIENCE)
+    wait_for(lambda: "success" in cycles(house)[len(before) :], patience=5 * PATIENCE)
     assert cycles(house)[len(before) - 1 :][:2] == ["failed", "success"]
     assert house.runs()[len(before) - 1] == ("failed", ops.ZOMBIE)
 
@@ -198,7 +198,7 @@ def test_what_is_served_survives_being_killed_and_prometheus_sees_it(
 
     before = len(cycles(house))
     with started(command("serve"), environment, log) as second:
-        wait_for(lambda: "success" in cycles(house)[before:], patience=4 * PATIENCE)
+        wait_for(lambda: "success" in cycles(house)[before:], patience=5 * PATIENCE)
         wait_for(lambda: (prometheus('p2p_cycles_total{state="success"}') or 0) > seen)
 
         # Asked to stop in the middle of a cycle.
@@ -239,7 +239,7 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
             subprocess.run([PREFECT, *arguments], cwd=PROJECT, env=environment, check=True)
         with started(worker, environment, log) as first:
             with single_writer(house.warehouse, "cycle"):
-                wait_for(lambda: runs_that_are(server, "Skipped") >= 1)
+                wait_for(lambda: runs_that_are(server, "Skipped") >= 1, patience=5 * PATIENCE)
             assert cycles(house) == []
             kill_the_next_run(house, first.pid)
             assert_it_goes_on(house)
@@ -252,7 +252,7 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
         before = len(cycles(house))
         wait_for(lambda: runs_that_are(server, "Late") >= 3)
         with started(worker, environment, log):
-            wait_for(lambda: "success" in cycles(house)[before:], patience=4 * PATIENCE)
+            wait_for(lambda: "success" in cycles(house)[before:], patience=5 * PATIENCE)
             assert len(cycles(house)) <= before + 2
             wait_for(lambda: runs_that_are(server, "Missed") >= 2)
             assert runs_that_are(server, "Failed") == 0
