@@ -61,7 +61,7 @@ class Plan:
     offers: int = 25_000
     versions: int = 1_000_000
     fiats: tuple[str, ...] | None = None
-    minutes: float = 3
+    minutes: float = 15
     cycles: int = 3
 
 
