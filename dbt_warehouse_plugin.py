@@ -37,9 +37,11 @@ class WarehousePlugin(dbtPlugin):
         if context is None or context.info_name in _NEEDS_NO_DATABASE:
             return
         from warehouse.postgres import open_warehouse
+        from warehouse.roles import TRANSFORMER
         from warehouse.settings import load_settings
 
-        warehouse = _until_exit.enter_context(open_warehouse(load_settings()))
+        opened = _until_exit.enter_context(open_warehouse(load_settings()))
+        warehouse = opened.acting_as(TRANSFORMER)
         credentials = context.obj["profile"].credentials
         for name in ("host", "port", "user", "password", "database", "sslmode"):
             setattr(credentials, name, getattr(warehouse, name))

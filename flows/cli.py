@@ -14,7 +14,10 @@ from flows.commands.docs import docs
 from flows.commands.doctor import doctor
 from flows.commands.exchange import exchange
 from flows.commands.export import export
+from flows.commands.init import init
+from flows.commands.maintain import maintain
 from flows.commands.rates import import_rates
+from flows.commands.rebuild import rebuild
 from flows.commands.report import report
 from flows.commands.run import run
 from flows.commands.serve import serve
@@ -44,6 +47,9 @@ for command in (
     export,
     exchange,
     docs,
+    init,
+    maintain,
+    rebuild,
 ):
     app.command()(command)
 

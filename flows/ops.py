@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from flows.log import escape
 from warehouse.errors import UserError
+from warehouse.roles import TRANSFORMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from warehouse.postgres import Warehouse
 
 SCHEMA = """
-create schema if not exists ops;
 create table if not exists ops.runs (
     run_id text primary key,
     state text not null check (state in ('running', 'success', 'failed', 'stopped')),
@@ -116,6 +116,9 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         # `if not exists` alone lets two at once collide in the catalogue.
         connection.execute("select pg_advisory_xact_lock(hashtext('p2p:ops'))")
         if connection.execute(NEWEST).fetchone() is None:
+            # `if not exists` takes a right to make schemas also where there is nothing to make.
+            if connection.execute("select to_regnamespace('ops')").fetchone() == (None,):
+                connection.execute("create schema ops")
             connection.execute(SCHEMA)
 
 
@@ -242,6 +245,34 @@ def quarantine(
         )
 
 
+def refuse_late(connection: psycopg.Connection[Any], run_id: str) -> list[str]:
+    """Refuse loads that bring readings of days whose raw pages were dropped; returns their ids.
+
+    To tell them, their books would have to be told again from pages that are gone. dbt would not
+    admit them either; here they get a name, and are waited for no more.
+    """
+    if not _exists(connection, "staging.page_partitions"):
+        return []
+    dropped = connection.execute(
+        "select max(to_day)::text from staging.page_partitions where dropped_at is not null"
+    ).fetchone()
+    if dropped is None or dropped[0] is None:
+        return []
+    with connection.transaction(), connection.cursor() as cursor:
+        late = [
+            load_id
+            for load_id in pending_loads(connection)
+            if cursor.execute(
+                "select 1 from staging.snapshots where _dlt_load_id = %s"
+                " and started_at < %s::timestamp at time zone 'UTC' limit 1",
+                [load_id, dropped[0]],
+            ).fetchone()
+        ]
+        if late:
+            quarantine(connection, run_id, late, f"older than the raw pages kept, {dropped[0]}")
+    return late
+
+
 def take_drift(connection: psycopg.Connection[Any]) -> None:
     """Take over what the loader's drift watch landed, also in a cycle that was killed after it."""
     if not _exists(connection, "staging.drift"):
@@ -267,7 +298,7 @@ def connected(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     from psycopg import OperationalError
 
     try:
-        with warehouse.connect(autocommit=True) as connection:
+        with warehouse.acting_as(TRANSFORMER).connect(autocommit=True) as connection:
             yield connection
     except OperationalError as error:
         said = escape(str(error).partition("\n")[0])

@@ -18,6 +18,7 @@ from flows.cycle import CheckFailed, Cycle
 from flows.summary import CycleOutcome, markdown
 from load.report import CycleReport
 from warehouse.errors import UserError
+from warehouse.roles import TRANSFORMER
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,8 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
             last good state, and the next cycle goes on without them.
     """
     with ops.connected(cycle.warehouse) as connection:
+        if late := ops.refuse_late(connection, cycle.run_id):
+            log.warning("loads come too late for the raw pages kept", extra={"load_ids": late})
         pending = ops.pending_loads(connection)
     if not pending and not report.books_planned:
         return  # nothing was due
@@ -212,7 +215,7 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
     with _step(cycle, f"check {suite}"):
         verdict = run_suite(
             suite,
-            cycle.warehouse,
+            cycle.warehouse.acting_as(TRANSFORMER),
             Parameters(
                 cycle.run_id,
                 load_ids=load_ids,

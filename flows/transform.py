@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from warehouse.postgres import Warehouse
+from warehouse.roles import TRANSFORMER
 from warehouse.settings import PROJECT_ROOT
 
 # The plans are made once and their queries are short: compiling them costs more than it saves.
@@ -88,7 +89,7 @@ def run_dbt(
     ]
     if tested != "all":
         command += ["--vars", json.dumps({"tested": tested})]
-    with _environment(warehouse):
+    with _environment(warehouse.acting_as(TRANSFORMER)):
         outcome = dbtRunner().invoke(command)
     return _report(outcome)
 

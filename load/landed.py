@@ -226,7 +226,9 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
 
 def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema]) -> None:
     """Create the schema and those of `tables` that are missing, as dlt would; the pages by day."""
-    connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
+    # Not `if not exists`, which takes a right to make schemas where there is nothing to make.
+    if connection.execute("select to_regnamespace(%s)", [SCHEMA]).fetchone() == (None,):
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
     for name, columns in tables.items():
         if exist(connection, name):
             continue

@@ -26,6 +26,7 @@ from load.source import Batch
 from load.text import is_code, printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, require_write_access, single_writer
+from warehouse.roles import LOADER
 from warehouse.settings import Settings
 
 REQUIRED, OPTIONAL = ("date", "fiat_code", "rate_kind", "rate"), ("bid", "ask", "source")
@@ -69,6 +70,7 @@ def import_rates(
     now = clock()
     rows = read_rates(path, now.date())
     share_arenas()
+    warehouse = warehouse.acting_as(LOADER)
     require_write_access(warehouse, ("staging",))
     with single_writer(warehouse, "load"):
         landing = Landing(settings.home, warehouse)

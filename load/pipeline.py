@@ -28,6 +28,7 @@ from load.state import Book, BookState, CycleState, State, from_microseconds, to
 from load.text import printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, Writer, require_write_access
+from warehouse.roles import LOADER
 from warehouse.settings import Settings
 
 __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
@@ -69,6 +70,7 @@ def run_cycle(
         UserError: another loader runs, the warehouse or Redis is silent, or a limit names nothing.
     """
     share_arenas()
+    warehouse = warehouse.acting_as(LOADER)
     try:
         require_write_access(warehouse, ("staging",))
         with only_loader(settings.home, warehouse) as writer:

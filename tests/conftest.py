@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.debian import Debian, debian_server
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import Settings, load_settings
@@ -24,6 +25,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
     # As root pytest's folders are closed to the server's user, so its data stood elsewhere.
     erase(home)
+
+
+@pytest.fixture(scope="session")
+def debian() -> Iterator[Debian]:
+    """Debian's own PostgreSQL, over TLS and by passwords only."""
+    with debian_server() as server:
+        yield server
 
 
 @pytest.fixture

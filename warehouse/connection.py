@@ -3,12 +3,13 @@
 import getpass
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from warehouse.errors import UserError
+from warehouse.roles import LIMITS
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,6 +46,8 @@ class Warehouse:
     database: str
     sslmode: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    roles: frozenset[str] = frozenset()
+    """Which roles of `p2p init` this login may act as; none where it was never run."""
 
     @classmethod
     def from_url(cls, url: str) -> "Warehouse":
@@ -99,13 +102,30 @@ class Warehouse:
         A socket goes into the query beside a host that nobody asks: dlt and Great Expectations
         refuse a URL without one.
         """
-        query = {"sslmode": self.sslmode, **self.options}
+        # dlt writes the address anew with + for a space, which libpq takes for a plus: the words of
+        # `options` stand a tab apart.
+        options = {
+            name: re.sub(r"(?<!\\) ", "\t", value) if name == "options" else value
+            for name, value in self.options.items()
+        }
+        query = {"sslmode": self.sslmode, **options}
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.host.startswith("/"):
-            host, query = "localhost", {"host": self.host, **self.options}
+            host, query = "localhost", {"host": self.host, **options}
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         place = f"{host}:{self.port}/{quote(self.database, safe='')}"
         return f"postgresql://{login}@{place}?{urlencode(query, quote_via=quote, safe='/')}"
+
+    def acting_as(self, role: str) -> "Warehouse":
+        """The same database as `role`, with its limits; as it is where that is none of `roles`.
+
+        What is made then belongs to the role, so that others may read it whoever has logged in.
+        """
+        if role not in self.roles:
+            return self
+        said = [f"-c {name}={value}" for name, value in {"role": role, **LIMITS[role]}.items()]
+        words = " ".join([*said, self.options.get("options", "")]).strip()
+        return replace(self, options={**self.options, "options": words}, roles=frozenset())
 
     def connect(self, **kwargs: Any) -> "psycopg.Connection[tuple[Any, ...]]":
         """A new connection of psycopg's; `kwargs` are its own and win over the defaults.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -11,6 +11,7 @@ from warehouse.connection import CONNECT_TIMEOUT, Warehouse
 from warehouse.embedded import embedded_server
 from warehouse.errors import AlreadyRunning, UserError
 from warehouse.premises import PORT
+from warehouse.roles import ASSUMABLE
 from warehouse.server import DATABASE, USER
 from warehouse.settings import Settings
 
@@ -50,11 +51,11 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
     """
     if settings.database_url is None:
         with embedded_server(settings.home) as socket_folder:
-            yield Warehouse(str(socket_folder), PORT, USER, "x", DATABASE, "disable")
+            warehouse = Warehouse(str(socket_folder), PORT, USER, "x", DATABASE, "disable")
+            yield _with_roles(warehouse)
         return
     warehouse = Warehouse.from_url(settings.database_url.get_secret_value())
-    _require_answer(warehouse)
-    yield warehouse
+    yield _with_roles(warehouse)
 
 
 def require_write_access(
@@ -147,11 +148,15 @@ def single_writer(warehouse: Warehouse, name: str) -> Iterator[Writer]:
         yield Writer(name, connection)
 
 
-def _require_answer(warehouse: Warehouse) -> None:
-    """Connect once, so that what is wrong with `DATABASE_URL` is said before anything starts."""
+def _with_roles(warehouse: Warehouse) -> Warehouse:
+    """Connect once: what is wrong with `DATABASE_URL` is said before anything starts.
+
+    Returns the warehouse with the roles that this login may act as in it.
+    """
     try:
         with warehouse.connect() as connection:
             version = connection.info.server_version
+            roles = frozenset(str(role) for (role,) in connection.execute(ASSUMABLE))
     except (psycopg.Error, UnicodeError) as error:  # a host that is no name ends in the latter
         raise UserError(_refusal(warehouse, str(error))) from None
     if version < _OLDEST_VERSION:
@@ -159,6 +164,7 @@ def _require_answer(warehouse: Warehouse) -> None:
             f"DATABASE_URL: the server at {_place(warehouse)} is PostgreSQL {version // 10_000}: "
             f"{_OLDEST_VERSION // 10_000} or later is needed."
         )
+    return replace(warehouse, roles=roles)
 
 
 def _refusal(warehouse: Warehouse, said: str) -> str:

@@ -31,6 +31,8 @@ _RULES = {
     "redis_url": ("REDIS_URL", "redis://:password@host:port/0, rediss://... or unix:///path"),
     "home": ("P2P_HOME", "the path of a folder"),
     "log_format": ("P2P_LOG_FORMAT", "text or json"),
+    "raw_retention_days": ("P2P_RAW_RETENTION_DAYS", "a number of days such as 30, or 0 for ever"),
+    "archive_url": ("P2P_ARCHIVE_URL", "the path of a folder, or a bucket's s3://name/folder"),
     "metrics_host": ("P2P_METRICS_HOST", "an address of this machine, such as 127.0.0.1"),
     "metrics_port": ("P2P_METRICS_PORT", "a port from 1 to 65535, such as 9108"),
 }
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     redis_url_file: Path | None = Field(default=None, validation_alias="REDIS_URL_FILE")
     home: Path = PROJECT_ROOT / ".p2p"
     log_format: Literal["text", "json"] = "text"
+    raw_retention_days: int = Field(default=30, ge=0, le=100_000)
+    archive_url: str | None = None
     metrics_host: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Za-z.:-]+$")
     metrics_port: int = Field(default=9108, ge=1, le=65_535)
 
@@ -178,6 +182,21 @@ class Settings(BaseSettings):
             raise ValueError
         return tuple(known)
 
+    @field_validator("archive_url")
+    @classmethod
+    def _is_a_place(cls, value: str | None) -> str | None:
+        """Count a folder from the project root, as the home; refuse an address with a login."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not re.fullmatch(r"[a-z][a-z0-9+]+", parts.scheme or "file") or "@" in parts.netloc:
+            raise ValueError
+        if parts.query or parts.fragment or "\0" in value:
+            raise ValueError
+        if parts.scheme in ("", "file"):
+            return str(PROJECT_ROOT / Path(parts.path if parts.scheme else value).expanduser())
+        return value.rstrip("/")
+
     @field_validator("log_format", mode="before")
     @classmethod
     def _ignores_case(cls, value: object) -> object:
@@ -229,5 +248,7 @@ def _refusal(error: ErrorDetails) -> str:
     place = str(error["loc"][0])
     field = next(name for name, rule in _RULES.items() if place in (name, rule[0]))
     variable, rule = _RULES[field]
-    given = "" if field in _SECRETS else f"={str(error['input'])[:60]}"
+    given = (
+        "" if field in _SECRETS or "@" in str(error["input"]) else f"={str(error['input'])[:60]}"
+    )
     return f"{variable}{given} is not understood: it must be {rule}."

@@ -148,8 +148,9 @@
 
 {#-
     Returns a condition on `started_at` of `fact_snapshots`: at or after the earliest reading that
-    some consumer lacks. Where a reading came late, behind one that some consumer has told, from the
-    beginning of its day (UTC) on: marts that add up days tell such a day again.
+    some consumer lacks. Where a reading came late, behind one that some consumer has told, or is to
+    be told again, from the beginning of its day (UTC) on: marts that add up days tell such a day
+    again.
 -#}
 {% macro unread_since(models) -%}
     started_at between (
@@ -171,6 +172,7 @@
                                     )
                             )
                     )
+                    or {{ are_retold(unread_loads(models)) }}
                     then {{ start_of('day', 'min(readings.started_at)') }}
                 else min(readings.started_at)
             end

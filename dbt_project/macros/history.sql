@@ -114,3 +114,12 @@
             and snapshots.started_at >= ({{ horizon() }})
         {% endif %}
 {%- endmacro %}
+
+{#- Returns a condition: some of `loads`, a query, were told before (`p2p rebuild --from`). -#}
+{% macro are_retold(loads) -%}
+    exists (
+        select 1
+        from ops.retold_loads as retold
+        where {{ is_among('retold.load_id', loads) }}
+    )
+{%- endmacro %}

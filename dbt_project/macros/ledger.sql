@@ -5,6 +5,8 @@
     `ops.quarantined_loads` loads that a check refused; the flow writes it
     `ops.admitted_loads`    loads that the transform may read: finished, and not quarantined
     `ops.transformed_loads` model x load: what each incremental model has taken in
+    `ops.retold_loads`      loads whose claims `p2p rebuild --from` took back, until a whole build
+                            was green: what they bring stands in sums already
 
     A model claims its loads in a pre-hook, inside the transaction that writes its rows: killed in
     between, both are undone. Claims never outrun those of the models it looks things up in.
@@ -12,7 +14,10 @@
 
 {#- Runs the statements that make the tables of the ledger, where they are missing. -#}
 {% macro prepare_ledger() %}
-    create schema if not exists ops;
+    {# To ask for a schema that is there takes a right to make it, which a role need not have. #}
+    {% if not execute or not adapter.check_schema_exists(target.database, 'ops') %}
+        create schema if not exists ops;
+    {% endif %}
     create table if not exists ops.admitted_loads (
         load_id text primary key,
         admitted_at timestamptz not null default now()
@@ -26,12 +31,14 @@
     );
     create index if not exists transformed_loads_by_invocation
     on ops.transformed_loads (invocation_id, model);
-    create table if not exists ops.loads_under_test (load_id text primary key)
+    create table if not exists ops.loads_under_test (load_id text primary key);
+    create table if not exists ops.retold_loads (load_id text primary key)
 {% endmacro %}
 
 {#-
     Runs the statement that admits every finished load, once a run, so that all models see the same
-    ones.
+    ones. A load that brings a reading of a day whose raw pages were dropped stays out: to tell it,
+    its book would have to be told again from pages that are gone.
 -#}
 {% macro admit_loads() %}
     {% if execute and flags.WHICH in ('build', 'run') %}
@@ -41,6 +48,8 @@
                 'Nothing has landed yet: run `p2p run` or `p2p demo` first.'
             ) }}
         {% endif %}
+        {% set snapshots = graph.sources['source.p2p.binance_p2p.snapshots'].relation_name %}
+        {% set dropped = adapter.get_relation(loads.database, loads.schema, 'page_partitions') %}
         {% set quarantined = adapter.get_relation(loads.database, 'ops', 'quarantined_loads') %}
         with
 
@@ -56,6 +65,19 @@
                         select 1
                         from {{ quarantined }} as refused
                         where refused.load_id = loads.load_id
+                    )
+                {% endif %}
+                {% if dropped %}
+                    and not exists (
+                        select 1
+                        from {{ snapshots }} as readings
+                        where
+                            readings._dlt_load_id = loads.load_id
+                            and readings.started_at < (
+                                select {{ start_of_day('max(gone.to_day)') }}
+                                from {{ dropped }} as gone
+                                where gone.dropped_at is not null
+                            )
                     )
                 {% endif %}
             on conflict (load_id) do nothing

@@ -151,7 +151,7 @@
 {#-
     Returns a query of one row: since when a mart that adds up days tells its readings
     (`starts_at`), and whether it tells the day of that moment from its beginning (`is_late`), as
-    what was read behind the horizon stands in its sums already.
+    what was read behind the horizon stands in its sums already, or what it claims does.
 -#}
 {% macro day_horizon() -%}
     {%- set readings = ref('stg_binance_p2p__snapshots') -%}
@@ -171,7 +171,8 @@
                 where
                     told.started_at between min(readings.started_at) and 'infinity'
                     and not ({{ is_among('told.load_id', claimed_loads()) }})
-            ) as is_late
+            )
+            or {{ are_retold(claimed_loads()) }} as is_late
         from {{ readings }} as readings
         where {{ is_among('readings.load_id', claimed_loads()) }}
     ) as horizon

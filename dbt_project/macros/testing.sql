@@ -71,7 +71,8 @@
         {% set red = results | map(attribute='status') | map('string')
             | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list %}
         {% if not red %}
-            delete from ops.loads_under_test
+            delete from ops.loads_under_test;
+            delete from ops.retold_loads
         {% endif %}
     {% endif %}
 {% endmacro %}

@@ -1,5 +1,6 @@
 """Every model is explained beside its SQL, column by column, in the order of its select."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlfluff.core import FluffConfig
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 from sqlglot import expressions
 
+from flows.upkeep import PAGE_READERS
 from tests.house import tree
 
 PROJECT = tree.ROOT / "dbt_project"
@@ -93,3 +95,21 @@ def test_no_file_of_properties_explains_a_model_that_is_not_there() -> None:
         if path.is_relative_to(PROJECT / "models") and not path.name.startswith("_")
     ]
     assert [path for path in explained if not path.with_suffix(".sql").exists()] == []
+
+
+def test_whoever_reads_raw_pages_refuses_to_be_rebuilt_from_a_part_of_them() -> None:
+    reading = {"stg_binance_p2p__pages"}
+    views = [m for m in MODELS if not m.is_relative_to(MARTS)]
+    for _ in views:
+        reading |= {
+            m.stem for m in views if reading & asked(m) and "incremental" not in tree.text(m)
+        }
+    readers = {m.stem for m in MODELS if m.stem not in reading and reading & asked(m)}
+    assert readers == set(PAGE_READERS), "which `p2p maintain` waits for"
+    guarded = {m.stem for m in MODELS if "{{ require_pages() }}" in tree.text(m)}
+    assert guarded == readers
+
+
+def asked(model: Path) -> set[str]:
+    """The models that a model reads."""
+    return set(re.findall(r"ref\('(\w+)'\)", tree.text(model)))

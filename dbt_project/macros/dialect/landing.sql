@@ -26,3 +26,35 @@
 {% macro default__once() -%}
     materialized
 {%- endmacro %}
+
+{#-
+    Runs the refusal of a model that would be told from its beginning out of raw pages that are not
+    all there any more: `p2p maintain` drops old days. Those that are there stay until it is built.
+-#}
+{% macro require_pages() -%}
+    {{ return(adapter.dispatch('require_pages', 'p2p')()) }}
+{%- endmacro %}
+
+{% macro default__require_pages() %}
+    {% if not is_incremental() %}
+        lock table staging.pages in access share mode;
+        do $check$
+        declare
+            first_day date;
+        begin
+            if to_regclass('staging.page_partitions') is not null then
+                select max(to_day) into first_day
+                from staging.page_partitions
+                where dropped_at is not null;
+            end if;
+            if first_day is not null then
+                raise exception
+                    'The raw pages of before % were dropped, so {{ this.identifier }} cannot be '
+                    'rebuilt from them: give the archive by P2P_ARCHIVE_URL and run p2p rebuild, '
+                    'or tell what is there again by p2p rebuild --from %.',
+                    first_day, first_day;
+            end if;
+        end
+        $check$
+    {% endif %}
+{% endmacro %}

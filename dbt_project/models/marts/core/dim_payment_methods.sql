@@ -5,7 +5,7 @@
         unique_key='payment_method_key',
         on_schema_change='fail',
         indexes=[{'columns': ['payment_method_key'], 'unique': True}],
-        pre_hook='{{ claim_loads() }}',
+        pre_hook=['{{ require_pages() }}', '{{ claim_loads() }}'],
     )
 }}
 

@@ -13,7 +13,11 @@
             {'columns': ['valid_from']},
             {'columns': ['valid_to']},
         ],
-        pre_hook=['{{ claim_loads(["dim_advertisers"]) }}', '{{ rewind_advertisers() }}'],
+        pre_hook=[
+            '{{ require_pages() }}',
+            '{{ claim_loads(["dim_advertisers"]) }}',
+            '{{ rewind_advertisers() }}',
+        ],
     )
 }}
 

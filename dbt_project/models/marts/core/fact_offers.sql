@@ -16,6 +16,7 @@
             {'columns': ['asset_code', 'valid_from']},
         ],
         pre_hook=[
+            '{{ require_pages() }}',
             '{{ claim_loads(["dim_advertisers"]) }}',
             '{{ rewind_books(ends="valid_to") }}',
         ],

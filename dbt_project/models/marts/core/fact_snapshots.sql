@@ -11,6 +11,7 @@
             {'columns': ['run_id']},
         ],
         pre_hook=[
+            '{{ require_pages() }}',
             '{{ claim_loads() }}',
             '{{ rewind_books(begins="started_at", changed_only=false) }}',
         ],

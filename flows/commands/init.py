@@ -1,0 +1,32 @@
+"""`p2p init`: schemas, roles and days of pages, by whoever owns the database."""
+
+from __future__ import annotations
+
+from flows.commands.starting import SUCCESS, start
+from warehouse.settings import load_settings
+
+
+def init() -> int:
+    """Set the database up: schemas, the roles loader, transformer and analyst, partitions."""
+    settings = load_settings()
+    start(settings)
+    from flows import ops
+    from flows.console import out
+    from load.landed import create_tables
+    from load.source import TABLES
+    from warehouse import roles
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse, warehouse.connect(autocommit=True) as connection:
+        roles.make_schemas(connection)
+        create_tables(connection, TABLES)
+        ops.prepare(connection)
+        made = roles.set_up(connection)
+    out.print(f"The database is set up. Roles made: {', '.join(made) or 'none, they were there'}.")
+    if made:
+        out.print(
+            "They have no password yet, so none logs in by one: in psql, \\password loader "
+            "and so on, or make a login of your own a member of them.",
+            markup=False,
+        )
+    return SUCCESS

@@ -1,0 +1,21 @@
+"""`p2p maintain`: what keeps the warehouse small and quick, by hand."""
+
+from __future__ import annotations
+
+from flows.commands.starting import SUCCESS, start
+from warehouse.settings import load_settings
+
+
+def maintain() -> int:
+    """Make the days ahead, archive and drop old raw pages, vacuum. `p2p serve` does it daily."""
+    settings = load_settings()
+    start(settings)
+    from flows.console import out
+    from flows.upkeep import maintain as do_what_is_due
+    from warehouse.postgres import open_warehouse
+
+    with open_warehouse(settings) as warehouse:
+        report = do_what_is_due(warehouse, settings)
+    for line in report.lines:
+        out.print(line)
+    return SUCCESS

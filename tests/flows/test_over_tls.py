@@ -1,0 +1,156 @@
+"""The whole line on Debian's PostgreSQL: set up by its owner, run by a member, over TLS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from simulator.replay import Replay
+from simulator.server import Exchange
+from tests.conftest import PROJECT
+from tests.debian import Debian
+from tests.flows.conftest import PATIENCE, command
+from tests.flows.recordings import recorded_frames, write_recordings
+
+SECRET = "nobody-must-see/this:p@ss#word"
+QUOTED = "nobody-must-see%2Fthis%3Ap%40ss%23word"
+KEY = "nor-this-api-key"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was run, what it said, and what could be seen of it while it ran."""
+
+    debian: Debian
+    database: str
+    home: Path
+    said: str
+    seen: set[str]
+
+    def connect(self, user: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A login over TLS."""
+        return psycopg.connect(self.debian.url(user, SECRET, self.database), autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def line(
+    debian: Debian, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Line]:
+    """`p2p init` by the owner, then a cycle, upkeep and docs by a member of both roles."""
+    home = tmp_path_factory.mktemp("tls") / "home"
+    recording = Replay(write_recordings(tmp_path_factory.mktemp("frames"), recorded_frames()))
+    database = f"line_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(debian.url(), autocommit=True) as admin, Exchange(recording) as exchange:
+        for login in ("line_owner login createrole", "line_worker login"):
+            admin.execute(f"create role {login} password '{SECRET}'".encode())
+        admin.execute(f"create database {database} owner line_owner".encode())
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+            "P2P_HOME": str(home),
+            "P2P_API_URL": exchange.url,
+            "P2P_RATES_URL": exchange.url,
+            "P2P_SPOT_URL": exchange.url,
+            "P2P_REQUESTS_PER_SECOND": "1000",
+            "BINANCE_API_KEY": KEY,
+        }
+        said, seen = "", set[str]()
+        for user, arguments in (
+            ("line_owner", ["init"]),
+            ("line_worker", ["run"]),
+            ("line_worker", ["maintain"]),
+            ("line_worker", ["docs"]),
+        ):
+            if user == "line_worker":
+                admin.execute("grant loader, transformer to line_worker")
+            url = debian.url(user, SECRET, database)
+            process = subprocess.Popen(
+                command(*arguments),
+                cwd=PROJECT,
+                env={**environment, "DATABASE_URL": url},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            while True:
+                seen |= command_lines()
+                try:
+                    output, _ = process.communicate(timeout=0.05)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+            assert process.returncode == 0, output
+            said += output
+        admin.execute(f"alter role analyst login password '{SECRET}'".encode())
+        yield Line(debian, database, home, said, seen)
+        admin.execute(f"drop database {database} with (force)".encode())
+        admin.execute("drop role loader, transformer, analyst, line_owner, line_worker")
+
+
+def command_lines() -> set[str]:
+    """What `ps` shows of every process of the machine to everybody."""
+    shown = set()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            shown.add(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return shown
+
+
+def test_a_member_of_both_roles_runs_the_whole_line_and_an_analyst_reads_it(line: Line) -> None:
+    with line.connect("analyst") as connection:
+        assert connection.execute("select state from ops.runs").fetchall() == [("success",)]
+        (offers,) = connection.execute("select count(*) from marts.fact_offers").fetchone() or (0,)
+        (quotes,) = connection.execute("select count(*) from marts.market_quotes").fetchone() or (
+            0,
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select * from staging.pages")
+    assert offers
+    assert quotes
+    with line.connect("line_worker") as connection:
+        owners = connection.execute(
+            "select distinct nspname, relowner::regrole::text from pg_class"
+            " inner join pg_namespace on pg_namespace.oid = relnamespace"
+            " where nspname in ('staging', 'marts', 'ops') order by 1, 2"
+        ).fetchall()
+    assert owners == [
+        ("marts", "transformer"),
+        ("ops", "transformer"),
+        ("staging", "loader"),
+        ("staging", "transformer"),
+    ]
+
+
+def test_no_secret_reached_a_log_a_document_a_file_of_dlts_or_a_process_list(line: Line) -> None:
+    secrets = (SECRET, QUOTED, KEY)
+    assert any("flows.cli" in shown for shown in line.seen), "the commands themselves were seen"
+    assert [shown for shown in line.seen if any(secret in shown for secret in secrets)] == []
+    assert not any(secret in line.said for secret in secrets)
+    files = [path for path in line.home.rglob("*") if path.is_file()]
+    parts = {path.relative_to(line.home).parts[0] for path in files}
+    assert {"dlt", "dbt", "docs", "logs"} <= parts
+    found = [
+        path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)
+    ]
+    assert found == []
+
+
+def test_no_secret_reached_prefects_runs_and_artifacts(line: Line, prefect_server: str) -> None:
+    import requests
+
+    for kind in ("flow_runs", "task_runs", "artifacts", "logs", "variables"):
+        answer = requests.post(f"{prefect_server}/{kind}/filter", json={}, timeout=PATIENCE)
+        assert answer.status_code == 200
+        assert not any(secret in answer.text for secret in (SECRET, QUOTED, KEY)), kind
+        if kind in ("flow_runs", "artifacts"):
+            assert answer.json(), "there is something to look at"
