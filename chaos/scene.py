@@ -163,7 +163,8 @@ class Scene:
                 clients = sorted(pid for pid in doomed - {first} if b"[local]" in _title(pid))
                 doomed = {self.chance.choice(clients)}
         for pid in doomed:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it followed the first one of itself
+                os.kill(pid, signal.SIGKILL)
 
     def _cut_connections(self) -> None:
         with open_warehouse(load_settings(**self.settings)) as warehouse:

@@ -112,7 +112,7 @@ def test_being_forbidden_opens_the_breaker_at_once(time: FakeTime, reason: str) 
 
 def test_an_unlucky_few_do_not_open_the_breaker(time: FakeTime) -> None:
     pacer = Pacer(2, time=time)
-    for _ in range(Breaker.AT_LEAST - 1):
+    for _ in range(15):
         pacer.failed("http_503")
     assert pacer.breaker.state == "closed"
 
