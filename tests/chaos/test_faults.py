@@ -11,6 +11,8 @@ import pytest
 from chaos.faults import OF_PACE, PASSING, Ordeal, audited, those_that_pass_together, undergo
 from warehouse.postgres import Warehouse
 
+pytestmark = pytest.mark.timeout(900)  # all of it is the set-up of the first test
+
 SNAPSHOTS = "every snapshot is whole"
 READ = "what could be read was read"
 CLAIMS = "the facts claim what was shown"
