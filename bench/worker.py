@@ -119,7 +119,7 @@ def _timed(work: Callable[[], object]) -> Told:
     return Told(time.perf_counter() - started)
 
 
-GREAT_EXPECTATIONS = ("flows.tasks", "expectations.checkpoint", "great_expectations")
+GREAT_EXPECTATIONS = ("flows.tasks", "expectations.checkpoint", "expectations.library")
 DBT = ("flows.tasks", "dbt.cli.main", "dbt.adapters.postgres")
 
 STEPS: dict[str, tuple[Callable[[Job], Told], tuple[str, ...]]] = {
