@@ -11,12 +11,13 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.cpu import own_cpu_seconds, server_cpu_seconds
 from bench.process import Told, tell
 from load.landed import create_tables
 from load.landing import Landing
@@ -28,25 +29,44 @@ from warehouse.postgres import Warehouse
 RUN_ID = "bench"
 
 
+@dataclass
+class _Spent:
+    """Wall seconds, and those of a processor: the client's and the server's."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@contextmanager
+def _spending(warehouse: Warehouse) -> Iterator[_Spent]:
+    spent = _Spent()
+    cpu = own_cpu_seconds() + server_cpu_seconds(warehouse)
+    started = time.perf_counter()
+    yield spent
+    spent.seconds = time.perf_counter() - started
+    spent.cpu_seconds = own_cpu_seconds() + server_cpu_seconds(warehouse) - cpu
+
+
 def main() -> None:
     """Land the pages of one warehouse again, both ways in turn."""
     told: dict[str, Any] = json.load(sys.stdin)
     warehouse = Warehouse.from_url(told["database_url"])
     readings = _readings(warehouse)
-    seconds: dict[str, list[float]] = {"dlt": [], "copy": []}
+    by_dlt, by_copy = list[_Spent](), list[_Spent]()
     for _ in range(told["repetitions"]):
-        seconds["dlt"].append(_by_dlt(warehouse, readings))
-        seconds["copy"].append(_by_copy(warehouse, readings))
-    ratios = [dlt / copy for dlt, copy in zip(seconds["dlt"], seconds["copy"], strict=True)]
+        by_dlt.append(_by_dlt(warehouse, readings))
+        by_copy.append(_by_copy(warehouse, readings))
+    pairs = list(zip(by_dlt, by_copy, strict=True))
     details = {
-        "dlt_seconds": median(seconds["dlt"]),
-        "copy_seconds": median(seconds["copy"]),
-        "ratio": median(ratios),
+        "dlt_seconds": median(spent.seconds for spent in by_dlt),
+        "copy_seconds": median(spent.seconds for spent in by_copy),
+        "ratio": median(dlt.seconds / copy.seconds for dlt, copy in pairs),
+        "cpu_ratio": median(dlt.cpu_seconds / copy.cpu_seconds for dlt, copy in pairs),
         "batches": sum(1 for _ in _batches(readings)),
         "pages": sum(len(reading.pages) for reading in readings),
         "bytes": sum(page.size for reading in readings for page in reading.pages),
     }
-    tell(Told(sum(seconds["dlt"]) + sum(seconds["copy"]), details=details))
+    tell(Told(sum(spent.seconds for spent in (*by_dlt, *by_copy)), details=details))
 
 
 def _readings(warehouse: Warehouse) -> list[Reading]:
@@ -89,7 +109,7 @@ def _batches(readings: Iterable[Reading]) -> Iterator[Batch]:
     """Cut as the loader cuts them where the pace is not what bounds it."""
     batch = Batch(RUN_ID)
     for reading in readings:
-        batch.readings.append(reading)
+        batch.add(reading)
         if batch.bytes >= BATCH_BYTES:
             yield batch
             batch = Batch(RUN_ID)
@@ -97,28 +117,27 @@ def _batches(readings: Iterable[Reading]) -> Iterator[Batch]:
         yield batch
 
 
-def _by_dlt(warehouse: Warehouse, readings: list[Reading]) -> float:
+def _by_dlt(warehouse: Warehouse, readings: list[Reading]) -> _Spent:
     with _fresh_database(warehouse) as fresh, TemporaryDirectory() as folder:
         landing = Landing(Path(folder), fresh)
         landing.recover()
-        started = time.perf_counter()
-        for batch in _batches(readings):
-            landing.land(batch, State())
-        spent = time.perf_counter() - started
+        with _spending(fresh) as spent:
+            for batch in _batches(readings):
+                landing.land(batch, State())
         _require_all(fresh, readings)
     return spent
 
 
-def _by_copy(warehouse: Warehouse, readings: list[Reading]) -> float:
+def _by_copy(warehouse: Warehouse, readings: list[Reading]) -> _Spent:
     with _fresh_database(warehouse) as fresh, fresh.connect() as connection:
         create_tables(connection, {"pages": TABLES["pages"]})
         connection.commit()
-        started = time.perf_counter()
-        with connection.cursor() as cursor, cursor.copy("copy staging.pages from stdin") as copy:
-            for row in _rows(readings):
-                copy.write_row(row)
-        connection.commit()
-        spent = time.perf_counter() - started
+        with _spending(fresh) as spent:
+            statement = "copy staging.pages from stdin"
+            with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in _rows(readings):
+                    copy.write_row(row)
+            connection.commit()
         _require_all(fresh, readings)
     return spent
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.cpu import server_cpu_seconds
 from bench.exchange import RunningExchange, exchange_process
 from bench.figures import Figures
 from bench.process import Told, in_own_process
@@ -97,7 +98,9 @@ def _measure_steps(
         ops.open_run(connection, cycle, market_time)
     rows_before = _rows_in_marts(subject.warehouse)
     for step in plan.steps:
+        server_before = server_cpu_seconds(subject.warehouse)
         told = subject.run(step, cycle, market_time)
+        server_cpu = server_cpu_seconds(subject.warehouse) - server_before
         name = f"{cycle}.{step}"
         if step == "load":
             for count in ("offers", "books", "books_incomplete", "pages", "pages_landed", "loads"):
@@ -106,12 +109,13 @@ def _measure_steps(
         if step == "load":
             figures.add(f"{name}.waiting", told.waiting_seconds, "s")
             figures.add(f"{name}.landing", told.details["landing_seconds"], "s")
-            figures.add(f"{name}.cpu", told.details["cpu_seconds"], "s")
         if step == "transform":
             rows = _rows_in_marts(subject.warehouse) - rows_before
             figures.add(f"{name}.rows", rows, "rows")
             figures.add(f"{name}.rows_per_second", rows / told.seconds, "rows/s")
         figures.add(f"{name}.import", told.import_seconds, "s")
+        figures.add(f"{name}.cpu", told.cpu_seconds, "s")
+        figures.add(f"{name}.server_cpu", server_cpu, "s")
         figures.add(f"{name}.peak_memory", told.peak_mb, "MB")
 
 
@@ -127,10 +131,13 @@ def _measure_landing(plan: Plan, figures: Figures, warehouse: Warehouse) -> None
     figures.add("landing.dlt", told.details["dlt_seconds"], "s")
     figures.add("landing.copy", told.details["copy_seconds"], "s")
     figures.add("landing_vs_copy", told.details["ratio"], "ratio")
+    figures.add("landing_vs_copy.cpu", told.details["cpu_ratio"], "ratio")
 
 
 def _measure_flow(figures: Figures, subject: Subject, cycle: str, market_time: datetime) -> None:
+    server_before = server_cpu_seconds(subject.warehouse)
     told = subject.run("flow", cycle, market_time)
+    server_cpu = server_cpu_seconds(subject.warehouse) - server_before
     steps = told.details["seconds_by_step"]
     for step in STEPS:
         figures.add(f"{cycle}.flow.{step}", steps.get(step.replace("_", " "), 0.0), "s")
@@ -142,6 +149,8 @@ def _measure_flow(figures: Figures, subject: Subject, cycle: str, market_time: d
         told.seconds - told.waiting_seconds + told.import_seconds,
         "s",
     )
+    figures.add(f"{cycle}.flow.cpu", told.cpu_seconds, "s")
+    figures.add(f"{cycle}.flow.server_cpu", server_cpu, "s")
     figures.add(f"{cycle}.flow.peak_memory", told.peak_mb, "MB")
 
 

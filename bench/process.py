@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.cpu import own_cpu_seconds
 from warehouse.settings import PROJECT_ROOT
 
 LONGEST_SECONDS = 900
@@ -25,6 +26,8 @@ class Told:
     waiting_seconds: float = 0.0
     """Of `seconds`, in which the loader waited for the exchange and did nothing else."""
     peak_mb: float = 0.0
+    cpu_seconds: float = 0.0
+    """Of the whole process, from its start."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,7 +58,7 @@ def in_own_process(module: str, work: str, told: dict[str, Any]) -> Told:
 
 def tell(told: Told) -> None:
     """In the worker: the last line of its output."""
-    told.peak_mb = peak_mb()
+    told.peak_mb, told.cpu_seconds = peak_mb(), own_cpu_seconds()
     print(json.dumps(asdict(told)), flush=True)
 
 

@@ -6,6 +6,7 @@ it is said once, whatever crashes. What is a key's usual type is learned, since 
 2026 are known beforehand. A key is gone when no offer of a whole cycle carries it.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from load.offers import JSON_TYPES, KNOWN, LONGEST_PATH, parts
 from load.text import printable
@@ -53,6 +55,7 @@ class Shape:
         self.examples: dict[str, dict[str, str]] = {}
         """By path and JSON type, as the value came, cut."""
         self._forms: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._packed: tuple[bytes, int] | None = None
 
     def add(self, item: Mapping[str, Any]) -> None:
         """Note one offer. Offers are alike: what looks like one before costs next to nothing."""
@@ -63,8 +66,22 @@ class Shape:
                 self._examine(place, part)
             self._forms[form] += 1
 
-    def carried(self) -> Counter[str]:
-        """By path, how many parts carry it."""
+    def pack(self) -> None:
+        """End it: what was noted takes 80 kB, and a thousand readings may wait to land."""
+        said = json.dumps([self._carried(), self.examples]).encode()
+        self._packed = pa.compress(said, codec="lz4", asbytes=True), len(said)
+        self.examples = {}
+        self._forms.clear()
+
+    def told(self) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+        """By path, how many parts carry it, and the examples."""
+        if self._packed is None:
+            return self._carried(), self.examples
+        packed, size = self._packed
+        carried, examples = json.loads(pa.decompress(packed, size, codec="lz4", asbytes=True))
+        return carried, examples
+
+    def _carried(self) -> Counter[str]:
         carried: Counter[str] = Counter()
         for (place, keys, _), times in self._forms.items():
             for key in keys:
@@ -117,8 +134,9 @@ class Watch:
         found, told = [], frozenset(told)
         for place, times in shape.parts.items():
             self.parts[place] = self.parts.get(place, 0) + times
-        for path, times in shape.carried().items():
-            types = shape.examples[path]
+        carried, examples = shape.told()
+        for path, times in carried.items():
+            types = examples[path]
             kind, example = next(iter(types.items()), ("null", None))
             shown = None if example is None else printable(example, _LONGEST_EXAMPLE)
             if path not in self.keys:

@@ -24,7 +24,7 @@ from warehouse.postgres import Warehouse
 log = logging.getLogger(__name__)
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-_WORKERS = 4
+_WORKERS = 2  # each holds a file in memory, and keeps a core of the server busy
 _M_ARENA_MAX = -8  # of malloc.h
 _PACKAGES_KEPT = 3
 

@@ -283,7 +283,7 @@ class _Cycle:
                 if reading is None:
                     self.report.books_cut_short += 1
                 else:
-                    batch.readings.append(reading)
+                    batch.add(reading)
                     self._tell(reading.book.name, batch)
             if books and self._is_over():
                 self.report.books_cut_short += len(books)
@@ -384,13 +384,13 @@ class _Cycle:
         )
 
     def _tell(self, message: str, batch: Batch | None = None) -> None:
-        waiting = batch.readings if batch else []
+        waiting = batch or Batch(self.run_id)
         self.on_progress(
             Progress(
-                self.report.books_read + len(waiting),
+                self.report.books_read + len(waiting.readings),
                 self.report.books_planned,
-                self.report.pages + sum(reading.pages_read for reading in waiting),
-                self.report.offers + sum(reading.offers_distinct for reading in waiting),
+                self.report.pages + waiting.pages_read,
+                self.report.offers + waiting.offers_read,
                 message,
             )
         )

@@ -173,6 +173,7 @@ def read_book(
     except orjson.JSONEncodeError:
         reading.reason = "too_deep"
     reading.finished_at = max(clock(), reading.started_at)
+    reading.shape.pack()
     reading.pages_read = len(reading.pages)
     reading.offers_distinct, reading.offers_unnumbered = len(tally.numbers), tally.unnumbered
     if reading.reason is None:

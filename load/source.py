@@ -45,7 +45,7 @@ def _do_without_pandas() -> None:
 _do_without_pandas()
 
 SOURCE = "binance_p2p"
-BATCH_SECONDS, BATCH_BYTES = 120.0, 24_000_000
+BATCH_SECONDS, BATCH_BYTES = 120.0, 64_000_000
 """What a crash costs at most, and what memory is to hold. A load costs dlt some 0.3 s by itself."""
 ROWS_AT_A_TIME = 32
 """Rows a table, a parquet row group and a read of ADBC hold: some 2 MB of pages."""
@@ -188,21 +188,26 @@ class Batch:
     prices: list[PriceReading] = field(default_factory=list)
     new_fields: list[dict[str, Any]] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
+    pages_read: int = field(default=0, init=False)
+    offers_read: int = field(default=0, init=False)
+    bytes: int = field(default=0, init=False)
+    """Of the bodies that will land; like the two above, of what was put in by `add`."""
 
     @property
     def pages(self) -> int:
         """Pages that will land."""
         return sum(len(reading.pages) for reading in self.readings)
 
-    @property
-    def bytes(self) -> int:
-        """Bytes of the bodies that will land."""
-        return sum(page.size for reading in self.readings for page in reading.pages)
+    def add(self, reading: Reading) -> None:
+        """Put in one reading more. It may be the thousandth: what they add up to is kept."""
+        self.readings.append(reading)
+        self.pages_read += reading.pages_read
+        self.offers_read += reading.offers_distinct
+        self.bytes += sum(page.size for page in reading.pages)
 
     def is_full(self, requests_per_second: float) -> bool:
         """Whether it is to land now, when so many pages are read in a second."""
-        read = sum(reading.pages_read for reading in self.readings)
-        return read >= batch_pages(requests_per_second) or self.bytes >= BATCH_BYTES
+        return self.pages_read >= batch_pages(requests_per_second) or self.bytes >= BATCH_BYTES
 
     def halves(self) -> list["Batch"]:
         """Two batches of half its entries each; none when there is only one entry."""

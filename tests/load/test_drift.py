@@ -19,6 +19,7 @@ def cycle(watch: Watch, *offers: Json, whole: bool = True) -> list[tuple[str, st
     shape = Shape()
     for each in offers:
         shape.add(each)
+    shape.pack()
     said: list[Drift] = watch.take(shape, (), "a snapshot", NOON)
     said += watch.judge(NOON) if whole else []
     return [(drift.kind, drift.path, drift.what) for drift in said]
