@@ -11,13 +11,13 @@ from flows.cycle import open_cycle
 @flow(name="maintenance", log_prints=False, persist_result=False)
 @attended
 def maintenance() -> None:
-    """Make the partitions that the next days need.
+    """Do what `p2p maintain` does: days of pages ahead, the archive, old days, vacuum.
 
     Raises:
-        UserError: a setting is wrong, or the warehouse is out of reach.
+        UserError: a setting is wrong, or the warehouse or the archive is out of reach.
     """
-    from load import partitions
+    from flows.upkeep import maintain
 
-    with open_cycle(None, None) as cycle, cycle.warehouse.connect(autocommit=True) as connection:
+    with open_cycle(None, None) as cycle:
         bury_the_dead()
-        partitions.prepare(connection)
+        maintain(cycle.warehouse, cycle.settings)

@@ -140,6 +140,8 @@ def cover(connection: psycopg.Connection[Any]) -> list[str]:
     for day in missing:
         partition = Partition(f"pages_{day:%Y%m%d}", day, day + timedelta(days=1))
         with locked(connection):
+            if any(part.holds(day) for part in partitions(connection)):
+                continue  # somebody else has made it since
             create_apart(connection, partition)
             attach(connection, partition)
         made.append(partition.name)
