@@ -1,0 +1,23 @@
+# The worker, and what else of docker-compose.yml runs the project: from the lock, with its hashes,
+# and from wheels only. Names no user: 10001 is nobody's on the host.
+FROM python:3.11.9-slim-bookworm
+ENV HOME=/var/lib/p2p USER=p2p PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    P2P_HOME=/var/lib/p2p PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin
+WORKDIR /app
+COPY requirements.lock pyproject.toml ./
+# The installer is the lock's own, with its hashes too.
+RUN python -m venv .venv
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
+    && .venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r uv.lock \
+    && rm uv.lock
+RUN VIRTUAL_ENV=.venv .venv/bin/uv pip sync --quiet --require-hashes --no-build requirements.lock
+COPY . .
+RUN VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+RUN .venv/bin/python -m compileall -q -j 0 .venv/lib warehouse load flows expectations report
+# A named volume takes its owner from the folder that it is mounted over.
+RUN for folder in /var/lib/p2p /var/lib/prefect /run/secrets/p2p \
+        /run/made/admin /run/made/postgres /run/made/redis /run/made/worker /run/made/grafana; do \
+        install -d -m 0755 -o 10001 -g 10001 "$folder"; \
+    done
+USER 10001:10001
+CMD ["p2p", "serve"]

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes the random secrets that services share, each in the folder of whom it is for, and keeps those
+# that are there: secrets.sh FOLDER. Nothing is printed, and nothing is an argument of a process.
+set -eu
+umask 0222
+folder=$1
+
+random() {
+    head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
+}
+
+# keep FILE TEXT: write it, whole or not at all, unless it is there.
+keep() {
+    if [ ! -s "$folder/$1" ]; then
+        printf '%s' "$2" > "$folder/$1.new"
+        mv -f "$folder/$1.new" "$folder/$1"
+    fi
+}
+
+keep admin/postgres_password "$(random)"
+keep admin/worker_password "$(random)"
+keep admin/analyst_password "$(random)"
+keep redis/password "$(random)"
+keep grafana/admin_password "$(random)"
+
+# What others need of these. The names of hosts and logins are those of docker-compose.yml.
+keep postgres/postgres_password "$(cat "$folder/admin/postgres_password")"
+keep admin/database_url \
+    "postgresql://owner:$(cat "$folder/admin/postgres_password")@postgres:5432/p2p?sslmode=disable"
+keep worker/database_url \
+    "postgresql://worker:$(cat "$folder/admin/worker_password")@postgres:5432/p2p?sslmode=disable"
+keep grafana/analyst_password "$(cat "$folder/admin/analyst_password")"
+keep redis/redis.conf "requirepass $(cat "$folder/redis/password")
+"
+keep worker/redis_url "redis://:$(cat "$folder/redis/password")@redis:6379/0"
