@@ -2,7 +2,7 @@
 # `## what it does`, needs `setup` if it runs anything of ours, and stands in .PHONY.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench chaos docs clean distclean
+.PHONY: help setup demo run test bench chaos audit docs clean distclean
 .PHONY: lint lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house
 
 VENV := .venv
@@ -46,7 +46,7 @@ $(STAMP): requirements.lock pyproject.toml $(ELSEWHERE)
 		echo "Bringing $(VENV) up to requirements.lock ..."; \
 	fi && \
 	export VIRTUAL_ENV="$(CURDIR)/$(VENV)" && \
-	$(BIN)/uv pip sync --quiet --require-hashes requirements.lock && \
+	$(BIN)/uv pip sync --quiet --require-hashes --no-build requirements.lock && \
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable . && \
 	printf '%s\n' "$(CURDIR)" > $@
 
@@ -92,6 +92,9 @@ bench: setup ## Measure what a cycle over 50,000 offers costs, into bench/latest
 
 chaos: setup ## Kill the line a hundred times and audit its data: make chaos KILLS=100 SEED=1
 	@$(BIN)/python -m chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
+
+audit: setup ## Ask about known vulnerabilities of what the lock names (needs a network)
+	@.ci/audit
 
 docs: setup ## Build the pages about the tables and the checks, and say where they are
 	@$(BIN)/p2p docs
