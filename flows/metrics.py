@@ -31,6 +31,7 @@ from flows.watch import Sight, Sums, Watch
 from load.tally import BOUNDS, OUTCOMES
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
+from warehouse.roles import TRANSFORMER
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,8 @@ class WarehouseMetrics(Collector):
         return failure is None
 
     def _see(self) -> Sight:
-        with self._warehouse.connect(autocommit=True, connect_timeout=2) as connection:
+        reader = self._warehouse.acting_as(TRANSFORMER)
+        with reader.connect(autocommit=True, connect_timeout=2) as connection:
             connection.execute("set default_transaction_read_only = on")
             connection.execute("set statement_timeout = '10s'")
             return self._watch.look(connection, self._clock())
