@@ -1,6 +1,6 @@
 """Three days of a small market, landed directly: whatever a mart tells, there is some of it here.
 
-Two pairs, a reading each half hour around noon. The price rises a little from reading to reading;
+Two pairs, a reading each half hour around noon. The price rises a little at every other reading;
 some offers are filled by and by, with their advertisers' order counts; some are bait. One reading
 is cut short, one has its sides swapped, and one advertiser writes HTML where others write names.
 """
@@ -51,26 +51,26 @@ def _land_rates(connection: psycopg.Connection[Any], day: int) -> None:
 
 def _reading(book: Book, day: int, number: int) -> Reading:
     at = START + timedelta(days=day, minutes=30 * number, seconds=20 * (book[2] == "SELL"))
-    offers = [_offer(book, place, day * READINGS + number) for place in range(OFFERS)]
+    offers = [offer(book, place, day * READINGS + number) for place in range(OFFERS)]
     if (book, day, number) == SWAPPED:
-        for offer in offers:
-            offer["adv"]["tradeType"] = book[2]
+        for one in offers:
+            one["adv"]["tradeType"] = book[2]
     reason = "http_429" if (book, day, number) == CUT_SHORT else None
     return Reading(book, at, [offers[:10], offers[10:]], incomplete_reason=reason)
 
 
-def _offer(book: Book, place: int, step: int) -> dict[str, Any]:
+def offer(book: Book, place: int, step: int) -> dict[str, Any]:
     """The offer at a place of a book at a time: the first is bait, the last the hostile one's."""
     fiat, _, side = book
     away = 1 if side == "BUY" else -1
-    level = PRICES[fiat] * (1 + 0.002 * step)
+    level = PRICES[fiat] * (1 + 0.002 * (step - step % 2))
     price = Decimal(f"{level * (1 + away * (0.001 + 0.0005 * (place // 4))):.2f}")
     chance = random.Random(f"{book}{place}")
     quantity = Decimal(chance.randrange(200, 3000)) - (step * 5 if place % 3 == 0 else 0)
     adv: dict[str, Any] = {
         "surplusAmount": f"{quantity}",
         "tradableQuantity": f"{quantity}",
-        "minSingleTransAmount": f"{PRICES[fiat] * 5:.0f}",
+        "minSingleTransAmount": f"{PRICES[fiat] * 4:.0f}",
         "maxSingleTransAmount": f"{PRICES[fiat] * chance.choice([100, 500, 2000]):.0f}",
     }
     if place == 0:

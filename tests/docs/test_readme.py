@@ -13,18 +13,28 @@ import pytest
 import typer
 
 from flows.cli import app
-from flows.query import SEARCH_PATH
+from flows.query import SEARCH_PATH, ask
 from load.exchange import TRIES
 from load.pipeline import IN_FLIGHT
 from tests.docs.picture import draw
+from tests.docs.plain_cookbook import PLAIN
+from warehouse.postgres import Warehouse
 from warehouse.settings import PROJECT_ROOT, Settings
 
 README = PROJECT_ROOT / "README.md"
 OVERVIEW = PROJECT_ROOT / "dbt_project" / "docs" / "overview.md"
+COOKBOOK = PROJECT_ROOT / "docs" / "cookbook.md"
 DECISIONS = sorted((PROJECT_ROOT / "docs" / "adr").glob("*.md"))
 DOCUMENTS = [README, OVERVIEW, *sorted((PROJECT_ROOT / "docs").rglob("*.md"))]
 TEXT = {document: document.read_text(encoding="utf-8") for document in DOCUMENTS}
 EVERYTHING = "\n".join(TEXT.values())
+RECIPES = {
+    int(number): query
+    for number, query in re.findall(
+        r"(?ms)^### (\d+)\. [^\n]+\?$(?:(?!^###).)*?^```sql\n(.*?)^```", TEXT[COOKBOOK]
+    )
+}
+"""The queries of the cookbook, by the number of their question."""
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text()))
@@ -45,6 +55,7 @@ def typed() -> list[str]:
 def queries() -> list[str]:
     """Every query, in a block of its own or given to `p2p sql`."""
     blocks = re.findall(r"(?ms)^```sql\n(.*?)^```", EVERYTHING)
+    blocks = [block for block in blocks if block not in RECIPES.values()]
     given = [re.search(r"\bp2p sql ['\"](select .*?[^…])['\"]", line) for line in typed()]
     return [*blocks, *(match[1] for match in given if match)]
 
@@ -60,6 +71,21 @@ def test_a_query_that_a_document_shows_runs(built: psycopg.Connection[Any], quer
     built.execute(f"set search_path = {SEARCH_PATH}".encode())
     described = built.execute(query.encode()).description
     assert described
+
+
+@pytest.mark.parametrize("number", RECIPES)
+def test_a_question_of_the_cookbook_is_answered(built_warehouse: Warehouse, number: int) -> None:
+    answer = ask(built_warehouse, RECIPES[number])
+    assert answer.rows
+    told = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    for row in PLAIN.get(number, list)():
+        # `<=` of items: the plain answer names only some of the columns.
+        assert [one for one in told if row.items() <= one.items()], (row, told)
+
+
+def test_the_cookbook_answers_twenty_questions() -> None:
+    assert list(RECIPES) == list(range(1, 21))
+    assert set(PLAIN) <= set(RECIPES)
 
 
 @pytest.mark.parametrize("words", calls("p2p"), ids=" ".join)
