@@ -12,6 +12,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC
 from functools import wraps
@@ -45,6 +47,8 @@ Result = TypeVar("Result")
 SKIPPED = "Skipped"
 MISSED = "Missed"
 _SET_PARENT_DEATH_SIGNAL = 1  # of sys/prctl.h
+_SECONDS_TO_STOP = 30.0
+_GLANCE_SECONDS = 0.5
 
 
 def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -117,3 +121,18 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
         if os.getppid() != parent:
             signal.raise_signal(signal.SIGTERM)
+    threading.Thread(target=_outlive_shortly, args=[parent], daemon=True, name="orphan").start()
+
+
+def _outlive_shortly(parent: int) -> None:
+    """End this process a while after its parent, stopped or not.
+
+    The server went with the parent as a rule, and Prefect goes on asking for it for minutes, with
+    the warehouse's lock in hand. What is cut off here is as any run that was killed: the next one
+    goes on from there.
+    """
+    while os.getppid() == parent:
+        time.sleep(_GLANCE_SECONDS)
+    time.sleep(_SECONDS_TO_STOP)
+    log.warning("run ended hard: whoever started it is gone")
+    os._exit(1)

@@ -29,7 +29,7 @@ from warehouse.postgres import single_writer
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"),
-    pytest.mark.timeout(3_600),  # a busy machine takes minutes for what else takes seconds
+    pytest.mark.timeout(1_200),  # a busy machine takes minutes for what else takes seconds
 ]
 
 Ask = Callable[[str], float | None]
