@@ -46,7 +46,8 @@ def is_trusted(book: Book, step: int) -> bool:
 def naive(book: Book, step: int) -> Decimal:
     """The commonest price among the best tenth of the offers, of two the better."""
     way = 1 if book[2] == "BUY" else -1
-    prices = sorted((one["price"] for one in book_of(book, step)), key=lambda price: way * price)
+    prices: list[Decimal] = [one["price"] for one in book_of(book, step)]
+    prices.sort(key=lambda price: way * price)
     best = prices[: len(prices) // 10]
     return max(best, key=lambda price: (best.count(price), -way * price))
 
