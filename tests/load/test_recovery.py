@@ -43,7 +43,7 @@ def kill(
     told: Json = {
         "home": str(loader.settings.home),
         "api_url": stub.url,
-        "warehouse": asdict(loader.warehouse),
+        "warehouse": {**asdict(loader.warehouse), "roles": sorted(loader.warehouse.roles)},
         "batches": batches,
         "minutes": minutes,
         "batch_pages": batch_pages,

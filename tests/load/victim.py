@@ -53,7 +53,7 @@ def main() -> None:
             spot_url=None,
             requests_per_second=RATE,
         ),
-        Warehouse(**told["warehouse"]),
+        Warehouse(**{**told["warehouse"], "roles": frozenset(told["warehouse"]["roles"])}),
         "victim",
         clock=clock,
         pacer=Pacer(RATE, time=FakeTime()),

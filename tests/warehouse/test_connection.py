@@ -40,6 +40,8 @@ def test_its_own_url_means_the_same_to_libpq(url: str) -> None:
     warehouse = Warehouse.from_url(url)
     ours = conninfo_to_dict(warehouse.url)
     given = conninfo_to_dict(url)
+    if "options" in ours:  # any white space parts the words of it
+        ours["options"] = str(ours["options"]).replace("\t", " ")
     assert given.items() <= ours.items()
     assert ours.get("sslmode", warehouse.sslmode) == warehouse.sslmode
     assert Warehouse.from_url(warehouse.url) == warehouse

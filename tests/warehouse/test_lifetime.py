@@ -64,7 +64,8 @@ def test_all_processes_of_the_server_and_its_client_are_killed_at_once(used_home
 
 def begin_a_recovery(home: Path, warehouse: Warehouse) -> int:
     """Kill a backend, and hold the process that recovers from that; returns its number."""
-    os.kill(warehouse.connect().info.backend_pid, signal.SIGKILL)
+    connection = warehouse.connect()  # held: unreferenced it would be closed, and its backend gone
+    os.kill(connection.info.backend_pid, signal.SIGKILL)
     while True:
         for process in server_processes(home):
             with contextlib.suppress(OSError):
