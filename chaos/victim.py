@@ -74,7 +74,14 @@ class Forge:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The process that forks ends with this one."""
+        """End the process that forks: the next one must not inherit what surrounded this one.
+
+        It would, for one, go on asking for a Prefect server that has ended. Python offers no
+        public way; who forks after that starts a new one unawares.
+        """
+        from multiprocessing import forkserver
+
+        vars(forkserver)["_forkserver"]._stop()
 
     def start(self, orders: Orders) -> Victim:
         """A run under way."""

@@ -45,7 +45,7 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     for shown in (pair, market):
         assert "<img" not in shown
         assert "://" not in shown
-    assert "Last trusted reading: 2026-11-03 13:00 UTC, 59 min before this page was made." in pair
+    assert "Last trusted reading: 2026-11-03 13:00 UTC, 60 min before this page was made." in pair
     assert "2026-11-02, carried forward" in pair
     assert "Rates By Exchange Rate API" in pair
     assert "BCV" in pair
