@@ -14,6 +14,7 @@ _STEPS = [
 ]
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday, so that weeks begin on one
 MOST_TICKS = 5
+_NOTHING = 1e-12  # what no price, share or amount is told apart by
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Scale:
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         if from_zero:
             low, high = min(low, 0.0), max(high, 0.0)
-        if high - low <= abs(high) * 1e-9:
-            room = abs(high) * 0.01 or 1.0
+        if high - low <= max(abs(high) * 1e-9, _NOTHING):
+            room = abs(high) * 0.01 if abs(high) > _NOTHING else 1.0
             low, high = (low if from_zero and low == 0 else low - room), high + room
         step = _round_step((high - low) / 4)
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
