@@ -9,6 +9,7 @@ from report.charts import Point
 from report.markup import Content, element
 from report.marts import Marts, MissingMart, Row
 from report.page import Section
+from report.sections.premium import ATTRIBUTION, OPEN_RATES
 
 MOST_PAIRS = 250
 
@@ -106,11 +107,12 @@ def _premiums(marts: Marts) -> tuple[dict[tuple[str, str], Row], str]:
     if not found:
         return {}, "No official rate is known yet, and so no premium."
     newest = max(row["official_rate_date"] for row in found)
-    sources = ", ".join(sorted({row["rate_source"] for row in found if row["rate_source"]}))
+    sources = sorted({row["rate_source"] for row in found if row["rate_source"]})
+    asked = f" {ATTRIBUTION}" if OPEN_RATES in sources else ""
     return (
         {(row["fiat_code"], row["asset_code"]): row for row in found},
-        f"The premium is that of the mid over the official rate ({sources}, newest of "
-        f"{figures.day(newest)}).",
+        f"The premium is that of the mid over the official rate ({', '.join(sources)}, newest "
+        f"of {figures.day(newest)}).{asked}",
     )
 
 

@@ -48,6 +48,7 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     assert "Last trusted reading: 2026-11-03 13:00 UTC, 60 min before this page was made." in pair
     assert "2026-11-02, carried forward" in pair
     assert "Rates By Exchange Rate API" in pair
+    assert "Rates By Exchange Rate API" in market
     assert "BCV" in pair
     assert HOSTILE.replace("<", "&lt;").replace(">", "&gt;") in pair
     assert "maker_side_mismatch" in pair
