@@ -15,7 +15,8 @@ def prefect_server(home: Path) -> Iterator[str]:
     """The address of its API, which runs that are started while the context is open go to.
 
     Before `prefect` is imported, since that is when it looks for its home. The environment is as
-    it was afterwards.
+    it was afterwards. Prefect has one such server a process: whoever comes second is given the
+    first one's, and leaves it running.
     """
     from flows import prefect_home
 
@@ -25,12 +26,14 @@ def prefect_server(home: Path) -> Iterator[str]:
     from prefect.server.api.server import SubprocessASGIServer
 
     server = SubprocessASGIServer()
+    is_ours = not server.running
     server.start(timeout=_SECONDS_TO_START)
     os.environ["PREFECT_API_URL"] = server.api_url
     try:
         yield server.api_url
     finally:
-        server.stop()
+        if is_ours:
+            server.stop()
         for name in set(os.environ) - set(before):
             del os.environ[name]
         os.environ.update(before)

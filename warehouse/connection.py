@@ -81,6 +81,8 @@ class Warehouse:
             )
         host = query.pop("host", "") or _host_of(parts.netloc)
         user = query.pop("user", "") or unquote(parts.username or "") or getpass.getuser()
+        if "options" in query:  # any white space parts the words of it, and `url` writes tabs
+            query["options"] = re.sub(r"(?<!\\)\t", " ", query["options"])
         given_port = query.pop("port", "")
         if given_port and not re.fullmatch(r"\d{1,5}", given_port):
             raise refusal

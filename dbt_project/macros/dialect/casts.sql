@@ -15,6 +15,15 @@
     case when {{ text }} ~ '^-?[0-9]{1,30}([.][0-9]{1,18})?$' then {{ text }}::numeric end
 {%- endmacro %}
 
+{#- Returns a number from 0 to 1 as numeric, else null. -#}
+{% macro to_share(text) -%}
+    {{ return(adapter.dispatch('to_share', 'p2p')(text)) }}
+{%- endmacro %}
+
+{% macro default__to_share(text) -%}
+    case when {{ text }} ~ '^(0([.][0-9]{1,18})?|1([.]0{1,18})?)$' then {{ text }}::numeric end
+{%- endmacro %}
+
 {#- Returns a whole number of at most 9 digits as integer, else null. -#}
 {% macro to_integer(text) -%}
     {{ return(adapter.dispatch('to_integer', 'p2p')(text)) }}

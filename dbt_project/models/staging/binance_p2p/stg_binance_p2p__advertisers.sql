@@ -23,8 +23,8 @@ renamed as (
         {{ to_integer('advertiser."userGrade"') }}::integer as user_grade,
         {{ to_integer('advertiser."vipLevel"') }}::integer as vip_level,
         {{ to_integer('advertiser."monthOrderCount"') }}::integer as month_order_count,
-        {{ to_decimal('advertiser."monthFinishRate"') }}::numeric as month_finish_rate,
-        {{ to_decimal('advertiser."positiveRate"') }}::numeric as positive_rate,
+        {{ to_share('advertiser."monthFinishRate"') }}::numeric as month_finish_rate,
+        {{ to_share('advertiser."positiveRate"') }}::numeric as positive_rate,
         {{ to_boolean('advertiser."merchantGroupMember"') }}::boolean as is_merchant_group_member,
         source.load_id
     from source
