@@ -33,7 +33,7 @@ from prefect.states import Cancelled, Completed, Crashed
 from prefect.types import DateTime
 
 from flows.commands.starting import start
-from warehouse.errors import AlreadyRunning
+from warehouse.errors import AlreadyRunning, UserError
 from warehouse.settings import load_settings
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]
             log.info("run skipped", extra={"why": str(busy)})
             # Prefect takes a state for what it is; nobody who calls by hand gets one.
             return cast(Result, Completed(name=SKIPPED, message=str(busy)))
+        except Exception as failure:
+            # Prefect is told to be quiet, and nobody is at the terminal.
+            level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
+            log.log(level, "run failed", extra={"flow": body.__name__}, exc_info=failure)
+            raise
 
     return run
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows import ops
 from flows.attended import attended, bury_the_dead
-from flows.cycle import open_cycle
+from flows.cycle import Cycle, open_cycle
+from flows.measured import asked
+from load.report import CycleReport
+from warehouse.errors import UserError
 
 
 @flow(name="catalogue", log_prints=False, persist_result=False)
@@ -13,21 +17,30 @@ from flows.cycle import open_cycle
 def catalogue() -> int:
     """Land fiats, pairs and payment methods; returns how many lists were read.
 
-    The next cycle checks them and takes them in.
+    The next cycle checks them and takes them in. What was asked is kept in `ops.catalogue_runs`.
 
     Raises:
         UserError: a setting is wrong, or the warehouse or the exchange is out of reach.
     """
-    from load.pipeline import run_cycle
-
     with open_cycle(None, None) as cycle:
         bury_the_dead()
-        report = run_cycle(
-            cycle.settings,
-            cycle.warehouse,
-            cycle.run_id,
-            clock=cycle.surroundings.clock,
-            stop=cycle.surroundings.stop,
-            catalogue_only=True,
-        )
+        with ops.connected(cycle.warehouse) as connection:
+            ops.prepare(connection)
+            ops.open_run(connection, cycle.run_id, cycle.surroundings.clock(), ops.CATALOGUES)
+        state, error = "failed", None
+        try:
+            report = cycle.read(lambda told: _keep(cycle, told), catalogue_only=True)
+            state = "stopped" if report.stopped else "success"
+        except BaseException as failure:
+            error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
+            raise
+        finally:
+            with ops.connected(cycle.warehouse) as connection:
+                ended = {"state": state, "error": error, "finished_at": cycle.surroundings.clock()}
+                ops.note(connection, cycle.run_id, ended, ops.CATALOGUES)
         return report.catalogue_readings
+
+
+def _keep(cycle: Cycle, report: CycleReport) -> None:
+    facts = asked(report) | {"readings": report.catalogue_readings}
+    ops.keep_pulse(cycle.warehouse, cycle.run_id, facts, ops.CATALOGUES)

@@ -16,6 +16,7 @@ from flows.commands.exchange import exchange
 from flows.commands.export import export
 from flows.commands.init import init
 from flows.commands.maintain import maintain
+from flows.commands.metrics import metrics
 from flows.commands.rates import import_rates
 from flows.commands.rebuild import rebuild
 from flows.commands.report import report
@@ -39,6 +40,7 @@ app = typer.Typer(
 for command in (
     run,
     serve,
+    metrics,
     demo,
     sql,
     status,

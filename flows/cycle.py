@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from load.report import Progress
+from load.report import CycleReport, Progress
 from warehouse.errors import UserError
 from warehouse.postgres import (
     Warehouse,
@@ -71,6 +71,23 @@ class Cycle:
     def dbt_home(self) -> Path:
         """Where dbt keeps its parsed project and its logs."""
         return self.settings.home / "dbt"
+
+    def read(
+        self, on_pulse: Callable[[CycleReport], None], *, catalogue_only: bool = False
+    ) -> CycleReport:
+        """Read what is due of the market into `staging`: see `load.pipeline.run_cycle`."""
+        from load.pipeline import run_cycle
+
+        return run_cycle(
+            self.settings,
+            self.warehouse,
+            self.run_id,
+            clock=self.surroundings.clock,
+            stop=self.surroundings.stop,
+            on_progress=self.surroundings.on_progress,
+            on_pulse=on_pulse,
+            catalogue_only=catalogue_only,
+        )
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flows.log import escape
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from expectations.verdict import CheckResult
     from warehouse.postgres import Warehouse
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 create table if not exists ops.runs (
@@ -63,6 +67,28 @@ alter table ops.runs add column if not exists requests_by_outcome jsonb not null
 alter table ops.runs add column if not exists request_seconds jsonb not null default '{}';
 comment on table ops.runs is 'One row per cycle of the flow.';
 create index if not exists runs_started on ops.runs (started_at);
+create table if not exists ops.catalogue_runs (
+    run_id text primary key,
+    state text not null check (state in ('running', 'success', 'failed', 'stopped')),
+    error text,
+    breaker_state text,
+    breaker_opened integer,
+    readings integer,
+    requests integer,
+    retries integer,
+    throttled integer,
+    bytes bigint,
+    requests_per_second double precision,
+    blocked_seconds double precision,
+    waited_seconds double precision,
+    requests_by_outcome jsonb not null default '{}',
+    request_seconds jsonb not null default '{}',
+    started_at timestamptz not null,
+    finished_at timestamptz
+);
+comment on table ops.catalogue_runs is
+    'One row per run of the flow catalogue, which asks the exchange beside the cycles.';
+create index if not exists catalogue_runs_started on ops.catalogue_runs (started_at);
 create table if not exists ops.check_results (
     run_id text not null references ops.runs,
     suite text not null,
@@ -102,10 +128,12 @@ create index if not exists drift_first_seen on ops.drift (first_seen_at);
 NEWEST = """
 select 1 from pg_attribute
 where
-    attrelid = to_regclass('ops.runs')
+    attrelid = to_regclass('ops.catalogue_runs')
     and attname = 'request_seconds'
-    and to_regclass('ops.drift') is not null
 """
+
+CYCLES, CATALOGUES = "runs", "catalogue_runs"
+"""The tables of what asks the exchange."""
 
 ZOMBIE = "the process ended without a word (killed, or the machine stopped)"
 
@@ -122,16 +150,23 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
             connection.execute(SCHEMA)
 
 
-def open_run(connection: psycopg.Connection[Any], run_id: str, started_at: datetime) -> None:
-    """Record that a cycle runs. Whoever calls holds the lock, so any other that runs is dead."""
+def open_run(
+    connection: psycopg.Connection[Any], run_id: str, started_at: datetime, table: str = CYCLES
+) -> None:
+    """Record that a run began. Whoever calls holds the lock, so any other that runs is dead."""
     with connection.transaction():
+        for each in (CYCLES, CATALOGUES):
+            connection.execute(
+                sql.SQL(
+                    "update ops.{} set state = 'failed', error = %s, finished_at = now()"
+                    " where state = 'running'"
+                ).format(sql.Identifier(each)),
+                [ZOMBIE],
+            )
         connection.execute(
-            "update ops.runs set state = 'failed', error = %s, finished_at = now()"
-            " where state = 'running'",
-            [ZOMBIE],
-        )
-        connection.execute(
-            "insert into ops.runs (run_id, state, started_at) values (%s, 'running', %s)",
+            sql.SQL(
+                "insert into ops.{} (run_id, state, started_at) values (%s, 'running', %s)"
+            ).format(sql.Identifier(table)),
             [run_id, started_at],
         )
 
@@ -144,19 +179,35 @@ def is_due(connection: psycopg.Connection[Any], interval: timedelta) -> bool:
     return begun.fetchone() is None
 
 
-def note(connection: psycopg.Connection[Any], run_id: str, facts: Mapping[str, Any]) -> None:
-    """Record facts of a cycle; their names are columns of `ops.runs`."""
-    from psycopg import sql
-
+def note(
+    connection: psycopg.Connection[Any],
+    run_id: str,
+    facts: Mapping[str, Any],
+    table: str = CYCLES,
+) -> None:
+    """Record facts of a run; their names are columns of the table."""
     values = [Jsonb(value) if isinstance(value, dict) else value for value in facts.values()]
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = %s").format(sql.Identifier(column)) for column in facts
     )
     with connection.transaction():
         connection.execute(
-            sql.SQL("update ops.runs set {} where run_id = %s").format(assignments),
+            sql.SQL("update ops.{} set {} where run_id = %s").format(
+                sql.Identifier(table), assignments
+            ),
             [*values, run_id],
         )
+
+
+def keep_pulse(
+    warehouse: Warehouse, run_id: str, facts: Mapping[str, Any], table: str = CYCLES
+) -> None:
+    """Record how a run stands, for whoever watches it; that costs the run nothing."""
+    try:
+        with connected(warehouse) as connection:
+            note(connection, run_id, facts, table)
+    except UserError as gone:  # the loader will meet it itself
+        log.info("pulse not kept", extra={"run_id": run_id, "why": str(gone)})
 
 
 def note_seconds(

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import ops
 from flows.cycle import CheckFailed, Cycle
+from flows.measured import measured
 from flows.summary import CycleOutcome, markdown
 from load.report import CycleReport
 from warehouse.errors import UserError
@@ -69,18 +70,8 @@ def open_run(cycle: Cycle) -> None:
 )
 def load(cycle: Cycle) -> CycleReport:
     """Read what is due of the market into `staging`."""
-    from load.pipeline import run_cycle
-
     with _step(cycle, "load"):
-        report = run_cycle(
-            cycle.settings,
-            cycle.warehouse,
-            cycle.run_id,
-            clock=cycle.surroundings.clock,
-            stop=cycle.surroundings.stop,
-            on_progress=cycle.surroundings.on_progress,
-            on_pulse=partial(_keep_pulse, cycle),
-        )
+        report = cycle.read(partial(_keep_pulse, cycle))
     with ops.connected(cycle.warehouse) as connection:
         ops.note_seconds(
             connection,
@@ -88,48 +79,12 @@ def load(cycle: Cycle) -> CycleReport:
             {f"load.{step}": spent for step, spent in report.seconds.items()},
         )
         ops.take_drift(connection)
-        ops.note(connection, cycle.run_id, _measured(report))
+        ops.note(connection, cycle.run_id, measured(report))
     return report
 
 
-def _measured(report: CycleReport) -> dict[str, Any]:
-    """What is kept of a loader's report, in columns of `ops.runs`."""
-    return {
-        "breaker_state": report.breaker_state,
-        "breaker_opened": report.breaker_opened,
-        "blocked_seconds": report.blocked_seconds,
-        "requests_per_second": report.requests_per_second,
-        "recovered": report.recovered,
-        "books_listed": report.books_listed,
-        "books_planned": report.books_planned,
-        "books_read": report.books_read,
-        "books_complete": report.books_complete,
-        "books_unchanged": report.books_unchanged,
-        "books_cut_short": report.books_cut_short,
-        "requests": report.attempts,
-        "requests_by_outcome": report.outcomes,
-        "request_seconds": report.request_seconds,
-        "waited_seconds": report.waited_seconds,
-        "retries": report.retries,
-        "throttled": report.throttled,
-        "offers": report.offers,
-        "pages": report.pages,
-        "pages_landed": report.pages_landed,
-        "bytes": report.bytes_read,
-        "cleaned_characters": report.cleaned_characters,
-        "is_resumed": report.resumed,
-        "incomplete_reasons": dict(report.incomplete_reasons),
-        "new_fields": report.new_fields,
-    }
-
-
 def _keep_pulse(cycle: Cycle, report: CycleReport) -> None:
-    """Keep how the loader stands, for whoever watches it; that costs the cycle nothing."""
-    try:
-        with ops.connected(cycle.warehouse) as connection:
-            ops.note(connection, cycle.run_id, _measured(report))
-    except UserError as gone:  # the loader will meet it itself
-        log.info("pulse not kept", extra={"run_id": cycle.run_id, "why": str(gone)})
+    ops.keep_pulse(cycle.warehouse, cycle.run_id, measured(report))
 
 
 @task(cache_policy=NO_CACHE)

@@ -1,7 +1,7 @@
-"""What there is to watch of a warehouse: sums over its cycles, and how it stands.
+"""What there is to watch of a warehouse: sums over its runs, and how it stands.
 
-Each cycle is a process of its own, so what is counted is read from `ops.runs` and added up here.
-A cycle that has ended is added once and kept, so that a look costs as much after years, and a sum
+Each run is a process of its own, so what is counted is read from `ops` and added up here.
+A run that has ended is added once and kept, so that a look costs as much after years, and a sum
 never falls, whatever becomes of the rows.
 """
 
@@ -23,21 +23,19 @@ if TYPE_CHECKING:
 Sums = Counter[tuple[str, str]]
 """By name and label; the label of most is empty."""
 
+# What any run that asks the exchange counts, and what a cycle does beside that.
+ASKED = ("retries", "bytes", "blocked_seconds", "waited_seconds", "breaker_opened")
 COUNTED = (
+    *ASKED,
     "books_planned",
     "books_read",
     "books_complete",
     "books_unchanged",
     "books_cut_short",
-    "retries",
     "offers",
     "pages",
     "pages_landed",
-    "bytes",
     "cleaned_characters",
-    "blocked_seconds",
-    "waited_seconds",
-    "breaker_opened",
     "models_failed",
     "tests_failed",
     "checks_failed",
@@ -50,8 +48,15 @@ _HORIZON = timedelta(days=1)
 
 _SUMS = f"""
 with chosen as (
-    select * from ops.runs
-    where run_id = any(%s)
+    select seconds_by_step, requests_by_outcome, request_seconds, {", ".join(COUNTED)}
+    from ops.runs
+    where run_id = any(%(run_ids)s)
+    union all
+    select
+        '{{}}', requests_by_outcome, request_seconds,
+        {", ".join(name if name in ASKED else "null" for name in COUNTED)}
+    from ops.catalogue_runs
+    where run_id = any(%(run_ids)s)
 )
 
 select counted.name, '' as label, sum(counted.value)::double precision as value
@@ -85,7 +90,13 @@ cross join lateral jsonb_array_elements_text(chosen.request_seconds -> 'buckets'
 group by bucket.nth
 """  # noqa: S608 - the names are those above
 
-_RUNS = "select run_id, state, started_at, finished_at is null from ops.runs where started_at > %s"
+_RUNS = """
+select run_id, state, started_at, finished_at is null as is_open, true as is_cycle from ops.runs
+where started_at > %(since)s
+union all
+select run_id, state, started_at, finished_at is null, false from ops.catalogue_runs
+where started_at > %(since)s
+"""
 
 _LATEST = """
 with ended as (
@@ -93,7 +104,31 @@ with ended as (
 ),
 
 known as (
-    select * from ops.runs where breaker_state is not null order by started_at desc limit 1
+    select breaker_state, requests_per_second
+    from (
+        (
+            select breaker_state, requests_per_second, started_at from ops.runs
+            where breaker_state is not null
+            order by started_at desc
+            limit 1
+        )
+        union all
+        (
+            select breaker_state, requests_per_second, started_at from ops.catalogue_runs
+            where breaker_state is not null
+            order by started_at desc
+            limit 1
+        )
+    ) as latest
+    order by started_at desc
+    limit 1
+),
+
+planned as (
+    select books_listed from ops.runs
+    where books_listed is not null
+    order by started_at desc
+    limit 1
 ),
 
 recoveries as (
@@ -117,7 +152,7 @@ select
     ) as succeeded_at,
     known.breaker_state,
     known.requests_per_second,
-    known.books_listed,
+    planned.books_listed,
     ended.checks_failed,
     ended.checks_warned,
     coalesce(ended.models_failed, 0) + coalesce(ended.tests_failed, 0) as dbt_failed,
@@ -126,6 +161,7 @@ select
 from (values (1)) as one
 left join ended on true
 left join known on true
+left join planned on true
 """
 
 _HEALTH = """
@@ -229,25 +265,26 @@ class Watch:
         )
 
     def _add_up(self, connection: psycopg.Connection[Any]) -> tuple[Sums, bool]:
-        """All cycles so far, the one that runs as far as it got; and whether one runs."""
+        """All runs so far, the one that is open as far as it got; and whether a cycle runs."""
         since = max(self._added.values(), default=_EVER) - _HORIZON if self._added else _EVER
-        runs = connection.execute(_RUNS, [since]).fetchall()
-        open_now = [run_id for run_id, _, _, is_open in runs if is_open]
+        runs = connection.execute(_RUNS, {"since": since}).fetchall()
+        open_now = [run_id for run_id, _, _, is_open, _ in runs if is_open]
         news = [run for run in runs if not run[3] and run[0] not in self._added]
         if news:
             self._ended += _sums(connection, [run_id for run_id, *_ in news])
-            self._ended += Counter(("cycles", state) for _, state, _, _ in news)
-            self._added |= {run_id: started_at for run_id, _, started_at, _ in news}
+            self._ended += Counter(
+                ("cycles", state) for _, state, _, _, is_cycle in news if is_cycle
+            )
+            self._added |= {run_id: started_at for run_id, _, started_at, *_ in news}
             self._added = {run_id: at for run_id, at in self._added.items() if at > since}
         # The greater of two looks: a step that is tried again begins to count anew.
         self._shown |= self._ended + (_sums(connection, open_now) if open_now else Counter())
-        return self._shown.copy(), bool(open_now)
+        return self._shown.copy(), any(is_open and is_cycle for *_, is_open, is_cycle in runs)
 
 
 def _sums(connection: psycopg.Connection[Any], run_ids: list[str]) -> Sums:
-    return Counter(
-        {(name, label): value for name, label, value in connection.execute(_SUMS, [run_ids])}
-    )
+    found = connection.execute(_SUMS, {"run_ids": run_ids})
+    return Counter({(name, label): value for name, label, value in found})
 
 
 def _covered_until(connection: psycopg.Connection[Any], at: datetime) -> datetime | None:

@@ -79,7 +79,8 @@ def partitions(connection: psycopg.Connection[Any]) -> list[Partition]:
         select part.relname, pg_get_expr(part.relpartbound, part.oid)
         from pg_inherits as inherits
         inner join pg_class as part on part.oid = inherits.inhrelid
-        where inherits.inhparent = to_regclass('staging.pages')
+        inner join pg_class as pages on pages.oid = inherits.inhparent
+        where pages.relname = 'pages' and pages.relnamespace::regnamespace::text = 'staging'
         """
     )
     found = [

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from datetime import timedelta
-from types import FrameType
 
-from flows.commands.starting import SUCCESS, Verbose, start
+from flows.commands.starting import SUCCESS, Verbose, start, told_to_stop
 from warehouse.settings import load_settings
 
 
@@ -19,15 +16,7 @@ def serve(verbose: Verbose = False) -> int:
     from flows.console import out
     from warehouse.postgres import open_warehouse, require_write_access
 
-    stop = threading.Event()
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and _number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
+    stop = told_to_stop()
     interval = timedelta(minutes=settings.extraction_interval)
     with open_warehouse(settings) as warehouse, serving.own_server(settings.home) as server:
         require_write_access(warehouse)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from types import FrameType
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -47,6 +50,20 @@ def start(settings: Settings, *, verbose: bool = False, is_question: bool = Fals
             "mend that, or set P2P_HOME to another folder."
         ) from None
     prefect_home.prepare(settings.home)
+
+
+def told_to_stop() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; a second SIGINT insists."""
+    stop = threading.Event()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return stop
 
 
 def code_list(text: str) -> list[str] | None:

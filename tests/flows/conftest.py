@@ -64,15 +64,16 @@ class House:
         on_progress: Callable[[Any], None] | None = None,
     ) -> CycleOutcome:
         """Run the real flow in this process."""
-        from flows.cycle import SURROUNDINGS, Surroundings
         from flows.elt import elt
 
-        SURROUNDINGS.set(
-            Surroundings(
-                settings=self.settings, clock=lambda: at, on_step=on_step, on_progress=on_progress
-            )
-        )
+        self.surround(at, on_step=on_step, on_progress=on_progress)
         return elt()
+
+    def surround(self, at: datetime, **calls: Any) -> None:
+        """Have the next flow in this process run in this house, at this time."""
+        from flows.cycle import SURROUNDINGS, Surroundings
+
+        SURROUNDINGS.set(Surroundings(settings=self.settings, clock=lambda: at, **calls))
 
     def rows(self, query: str, *parameters: Any) -> Table:
         """Fetch the rows of a query."""

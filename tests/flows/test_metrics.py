@@ -110,6 +110,47 @@ def test_counters_are_sums_over_all_cycles_and_those_that_run_count_as_far_as_th
     assert values(WarehouseMetrics(settings, warehouse))["p2p_books_read_total",] == 19
 
 
+def test_what_is_asked_beside_the_cycles_counts_and_is_no_cycle(
+    connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
+) -> None:
+    record(
+        connection,
+        "cycle",
+        NOW - timedelta(hours=1),
+        "success",
+        requests_by_outcome={"understood": 40},
+        breaker_state="closed",
+        books_listed=9,
+    )
+    asked = {
+        "requests_by_outcome": {"understood": 5, "http_418": 1},
+        "request_seconds": {"sum": 2.5, "buckets": BUCKETS},
+        "retries": 1,
+        "breaker_state": "open",
+        "requests_per_second": 0.5,
+    }
+    metrics = WarehouseMetrics(settings, warehouse, clock=lambda: NOW)
+    ops.open_run(connection, "list", NOW, ops.CATALOGUES)
+    ops.note(connection, "list", asked, ops.CATALOGUES)
+    for state in ("running", "success"):
+        ended = None if state == "running" else NOW
+        ops.note(connection, "list", {"state": state, "finished_at": ended}, ops.CATALOGUES)
+        for _ in range(2):
+            seen = values(metrics)
+            assert seen["p2p_requests_total", "understood"] == 45
+            assert seen["p2p_requests_total", "http_418"] == 1
+            assert seen["p2p_request_duration_seconds_bucket", "+Inf"] == 4
+            assert seen["p2p_request_retries_total",] == 1
+            assert seen["p2p_breaker_state", "open"] == 1
+            assert seen["p2p_limiter_requests_per_second",] == 0.5
+            assert seen["p2p_books_listed",] == 9
+            assert seen["p2p_cycle_running",] == 0
+            assert seen["p2p_cycles_total", "success"] == 1
+            assert seen["p2p_last_success_age_seconds",] == 59 * 60
+    record(connection, "next", NOW, "running", breaker_state="closed")
+    assert values(metrics)["p2p_requests_total", "understood"] == 45
+
+
 def test_a_counter_never_falls_whatever_becomes_of_the_rows(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:

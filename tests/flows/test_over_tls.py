@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
 from simulator.replay import Replay
 from simulator.server import Exchange
@@ -18,6 +19,7 @@ from tests.conftest import PROJECT
 from tests.debian import Debian
 from tests.flows.conftest import PATIENCE, command
 from tests.flows.recordings import recorded_frames, write_recordings
+from tests.monitoring.prometheus import free_port
 
 SECRET = "nobody-must-see/this:p@ss#word"
 QUOTED = "nobody-must-see%2Fthis%3Ap%40ss%23word"
@@ -131,6 +133,29 @@ def test_a_member_of_both_roles_runs_the_whole_line_and_an_analyst_reads_it(line
     ]
 
 
+def test_metrics_are_shown_beside_a_work_pool_to_who_only_reads(line: Line, tmp_path: Path) -> None:
+    port = free_port()
+    url = line.debian.url("analyst", SECRET, line.database)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "P2P_HOME": str(tmp_path),
+        "P2P_METRICS_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        command("metrics"), cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"Metrics at http://127.0.0.1:{port}/metrics.\n"
+    shown = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text.splitlines()
+    process.terminate()
+    assert process.communicate(timeout=PATIENCE)[0] == "Stopped.\n"
+    assert process.returncode == 0
+    assert "p2p_up 1.0" in shown
+    assert 'p2p_cycles_total{state="success"} 1.0' in shown
+    assert [line for line in shown if line.startswith("p2p_partition_headroom_seconds ")]
+
+
 def test_no_secret_reached_a_log_a_document_a_file_of_dlts_or_a_process_list(line: Line) -> None:
     secrets = (SECRET, QUOTED, KEY)
     assert any("flows.cli" in shown for shown in line.seen), "the commands themselves were seen"
@@ -146,8 +171,6 @@ def test_no_secret_reached_a_log_a_document_a_file_of_dlts_or_a_process_list(lin
 
 
 def test_no_secret_reached_prefects_runs_and_artifacts(line: Line, prefect_server: str) -> None:
-    import requests
-
     for kind in ("flow_runs", "task_runs", "artifacts", "logs", "variables"):
         answer = requests.post(f"{prefect_server}/{kind}/filter", json={}, timeout=PATIENCE)
         assert answer.status_code == 200

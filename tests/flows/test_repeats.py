@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from flows.catalogue import catalogue
 from flows.transform import run_dbt
 from simulator.market import Market
 from tests.flows.conftest import MINUTES, START, House, moment
@@ -50,6 +51,8 @@ def test_an_incremental_history_is_that_of_a_full_refresh(moved: Moved) -> None:
 def test_the_flow_run_twice_on_one_market_adds_no_version(moved: Moved) -> None:
     house = moved.house
     house.go_back_to("moved")
+    house.surround(moment(CYCLES))
+    assert catalogue() > 0, "nor does what is listed, read afresh in between"
     outcome = house.cycle(moment(CYCLES))
     assert outcome.is_success
     assert outcome.counts["books_unchanged"] == outcome.counts["books_read"] == 8

@@ -1,0 +1,22 @@
+"""`p2p metrics`: the metrics alone, where a work pool runs the cycles."""
+
+from __future__ import annotations
+
+from flows.commands.starting import SUCCESS, Verbose, start, told_to_stop
+from warehouse.settings import load_settings
+
+
+def metrics(verbose: Verbose = False) -> int:
+    """Show metrics to Prometheus until told to stop; `p2p serve` does so by itself."""
+    settings = load_settings()
+    start(settings, verbose=verbose)
+    from flows import metrics
+    from flows.console import out
+    from warehouse.postgres import open_warehouse
+
+    stop = told_to_stop()
+    with open_warehouse(settings) as warehouse, metrics.shown(settings, warehouse) as address:
+        out.print(f"Metrics at {address}.")
+        stop.wait()
+    out.print("Stopped.")
+    return SUCCESS
