@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the random secrets that services share, each in the folder of whom it is for, and keeps those
-# that are there: secrets.sh FOLDER. Nothing is printed, and nothing is an argument of a process.
+# that are there: secrets.sh FOLDER. One of your own comes by standard input, and replaces what is there:
+# secrets.sh FOLDER FILE. Nothing is printed, and nothing is an argument of a process.
 set -eu
 umask 0222
 folder=$1
@@ -9,13 +10,29 @@ random() {
     head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
 }
 
-# keep FILE TEXT: write it, whole or not at all, unless it is there.
+# put FILE TEXT: write it, whole or not at all.
+put() {
+    rm -f "$folder/$1.new"
+    printf '%s' "$2" > "$folder/$1.new"
+    mv -f "$folder/$1.new" "$folder/$1"
+}
+
+# keep FILE TEXT: write it unless it is there.
 keep() {
     if [ ! -s "$folder/$1" ]; then
-        printf '%s' "$2" > "$folder/$1.new"
-        mv -f "$folder/$1.new" "$folder/$1"
+        put "$1" "$2"
     fi
 }
+
+if [ $# -gt 1 ]; then
+    given=$(cat)
+    if [ -z "$given" ]; then
+        echo "secrets.sh: nothing came by standard input" >&2
+        exit 2
+    fi
+    put "$2" "$given"
+    exit
+fi
 
 keep admin/postgres_password "$(random)"
 keep admin/worker_password "$(random)"

@@ -24,6 +24,7 @@ from tests.monitoring import prometheus
 from tests.monitoring.test_image import dockerfile
 from tests.warehouse.conftest import Elsewhere
 from warehouse.postgres import Warehouse
+from warehouse.settings import load_settings
 
 COMPOSE = shutil.which("docker-compose")
 REDIS, REDIS_CLI = shutil.which("redis-server"), shutil.which("redis-cli")
@@ -101,9 +102,16 @@ def test_one_port_is_published_and_to_this_machine_only() -> None:
     published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
     assert published == {"grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]}
     networks = written()["networks"]
-    assert networks["inside"] == {"internal": True}
-    outside = {name for name, one in SERVICES.items() if "outside" in one.get("networks", [])}
-    assert outside == {"worker", "alertmanager", "grafana"}
+    assert networks["inside"] == networks["runs"] == {"internal": True}
+    on = {
+        network: {name for name, one in SERVICES.items() if network in one.get("networks", [])}
+        for network in networks
+    }
+    assert on["outside"] == {"worker", "alertmanager", "grafana"}
+    assert on["runs"] == {"worker", "prefect"}, (
+        "who reaches Prefect may have the worker run anything"
+    )
+    assert SERVICES["prefect"]["networks"] == ["runs"]
 
 
 @each_service
@@ -111,7 +119,8 @@ def test_no_secret_stands_in_an_environment_or_a_command(name: str) -> None:
     service = SERVICES[name]
     for variable, value in service.get("environment", {}).items():
         if re.search(r"(?i)passw|secret|token|key|database_url|redis_url", variable):
-            assert value.startswith(SECRETS), variable
+            assert value.startswith(SECRETS) or value == f"${{{variable}:-}}", variable
+            assert variable.endswith("_FILE") or variable == "SECRETS"
     assert "://" not in str([part for part in service.get("command", []) if "@" in str(part)])
 
 
@@ -192,6 +201,28 @@ def test_a_secret_that_was_left_half_made_is_made(tmp_path: Path) -> None:
     (tmp_path / "redis" / "password").touch()
     make_secrets(tmp_path)
     assert len((tmp_path / "redis" / "password").read_text()) == 48
+
+
+def test_a_secret_of_ones_own_comes_by_standard_input_and_the_worker_takes_it(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = [part.replace("/run/made", str(secrets)) for part in SERVICES["secrets"]["command"]]
+    made = contents(secrets)
+    for key in ("of-mine", "another"):
+        done = subprocess.run(
+            [*line, "worker/binance_api_key"],
+            cwd=PROJECT, env=ALONE, input=f"{key}\n", capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        file = secrets / "worker" / "binance_api_key"
+        assert contents(secrets) == made | {"worker/binance_api_key": key}
+        monkeypatch.setenv("BINANCE_API_KEY_FILE", str(file))
+        taken = load_settings().binance_api_key
+        assert taken is not None
+        assert taken.get_secret_value() == key
+    done = subprocess.run([*line, "worker/binance_api_key"], cwd=PROJECT, input="", text=True)
+    assert done.returncode == 2
+    file.unlink()
 
 
 def test_every_file_that_a_service_reads_is_made(secrets: Path) -> None:
