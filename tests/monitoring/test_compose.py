@@ -32,8 +32,6 @@ ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertman
 AMTOOL, PSQL = shutil.which("amtool"), shutil.which("psql")
 ONCE = {"secrets", "init", "logins"}
 SECRETS = "/run/secrets/p2p"
-HAS_INIT = (PROJECT / "flows" / "commands" / "init.py").exists()
-needs_init = pytest.mark.skipif(not HAS_INIT, reason="p2p init is not in this tree")
 ALONE = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
 
 Services = dict[str, dict[str, Any]]
@@ -165,9 +163,11 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_secrets(folder: Path) -> None:
+def make_secrets(folder: Path, *more: str, given: str = "") -> None:
     line = [part.replace("/run/made", str(folder)) for part in SERVICES["secrets"]["command"]]
-    done = subprocess.run(line, cwd=PROJECT, env=ALONE, capture_output=True, text=True)
+    done = subprocess.run(
+        [*line, *more], cwd=PROJECT, env=ALONE, input=given, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -206,22 +206,16 @@ def test_a_secret_that_was_left_half_made_is_made(tmp_path: Path) -> None:
 def test_a_secret_of_ones_own_comes_by_standard_input_and_the_worker_takes_it(
     secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = [part.replace("/run/made", str(secrets)) for part in SERVICES["secrets"]["command"]]
-    made = contents(secrets)
+    made, file = contents(secrets), secrets / "worker" / "binance_api_key"
     for key in ("of-mine", "another"):
-        done = subprocess.run(
-            [*line, "worker/binance_api_key"],
-            cwd=PROJECT, env=ALONE, input=f"{key}\n", capture_output=True, text=True,
-        )  # fmt: skip
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        file = secrets / "worker" / "binance_api_key"
+        make_secrets(secrets, "worker/binance_api_key", given=f"{key}\n")
         assert contents(secrets) == made | {"worker/binance_api_key": key}
         monkeypatch.setenv("BINANCE_API_KEY_FILE", str(file))
         taken = load_settings().binance_api_key
         assert taken is not None
         assert taken.get_secret_value() == key
-    done = subprocess.run([*line, "worker/binance_api_key"], cwd=PROJECT, input="", text=True)
-    assert done.returncode == 2
+    with pytest.raises(AssertionError, match="nothing came"):
+        make_secrets(secrets, "worker/binance_api_key")
     file.unlink()
 
 
@@ -373,7 +367,6 @@ def command_here(line: list[str]) -> list[str]:
     return of_ours(*line[1:])
 
 
-@needs_init
 @pytest.mark.skipif(PSQL is None, reason="no psql (Debian: postgresql)")
 def test_the_worker_writes_and_the_analyst_reads_each_by_a_password_of_its_own(
     deployed: dict[str, Warehouse],
@@ -390,7 +383,7 @@ def test_the_worker_writes_and_the_analyst_reads_each_by_a_password_of_its_own(
             replace(login, password="guessed").connect()
 
 
-@pytest.mark.parametrize("name", ["worker", "prefect", pytest.param("init", marks=needs_init)])
+@pytest.mark.parametrize("name", ["worker", "prefect", "init"])
 def test_a_command_of_our_image_is_one_that_there_is(name: str) -> None:
     line = SERVICES[name]["command"]
     assert line[0] in ("p2p", "prefect")
