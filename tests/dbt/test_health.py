@@ -40,7 +40,8 @@ def test_the_health_of_a_book_is_what_its_readings_say(
 
     Its cadence is 20, its last whole reading 105 minutes old: 5.25 cadences. Of five offers seen
     last, one came twice; of the four one is an advertiser's without an order. Wise is listed and
-    Zelle is not; one field was new. SELL is read every hour; ARS is listed and was never read.
+    Zelle is not; one field was new. SELL is read every hour; ARS is listed and was never read on
+    BUY, and once on SELL: how much of either was to be read nobody knows.
     """
     page = [*offers("Wise", "Zelle", "Wise"), *offers("Wise", orders=0)[:1]]
     page[3]["adv"]["advNo"] = "12990000000000000009"
@@ -49,9 +50,9 @@ def test_the_health_of_a_book_is_what_its_readings_say(
     ]
     part = Reading(BUY, minute(80), [page[:1]], incomplete_reason="http_503", announced=4)
     sell = [Reading(SELL, minute(n), [offers("Wise")]) for n in (45, 105, 165)]
-    other = [Reading(("ARS", "USDT", "BUY"), minute(1), [])]
+    other = [Reading(("ARS", "USDT", side), minute(1), []) for side in ("BUY", "SELL")]
     land(connection, "1", [*whole, part, *sell, *other])
-    connection.execute("delete from staging.snapshots where fiat_code = 'ARS'")
+    connection.execute("delete from staging.snapshots where fiat_code = 'ARS' and side = 'BUY'")
     connection.execute(
         "insert into staging.payment_methods values"
         " ('old', %(at)s, 'VES', 'Zelle', 'Zelle', null, '1'),"
@@ -76,9 +77,11 @@ def test_the_health_of_a_book_is_what_its_readings_say(
     cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
     rows = cursor.execute("select * from marts.data_health order by fiat_code, side").fetchall()
     assert [(row["fiat_code"], row["side"]) for row in rows] == [
-        ("ARS", "BUY"), ("VES", "BUY"), ("VES", "SELL"),
+        ("ARS", "BUY"), ("ARS", "SELL"), ("VES", "BUY"), ("VES", "SELL"),
     ]  # fmt: skip
-    unread, buy, sell_ = rows
+    unread, once, buy, sell_ = rows
+    assert (unread["cadence_minutes"], unread["coverage_pct"]) == (None, None)
+    assert (once["n_complete"], once["cadence_minutes"], once["coverage_pct"]) == (1, None, None)
     assert unread["is_stale"]
     assert unread["is_listed"]
     assert (unread["minutes_since_complete"], unread["n_readings"]) == (None, 0)

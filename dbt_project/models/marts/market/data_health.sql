@@ -247,15 +247,16 @@ final as (
         coalesce(recent.n_readings, 0)::integer as n_readings,
         coalesce(recent.n_complete, 0)::integer as n_complete,
         coalesce(recent.n_trusted, 0)::integer as n_trusted,
-        -- The first reading is expected too: 24 hours at a cadence of one hour are 25 readings.
-        trim_scale(round(
+        -- The first reading is expected too: 24 hours at a cadence of one hour are 25 readings. How
+        -- many without a cadence nobody knows, and the lesser of null and 100 would be 100.
+        case when aged.cadence_minutes > 0 then trim_scale(round(
             least(
                 100 * coalesce(recent.n_complete, 0)
-                / (1 + floor(aged.minutes_watched / nullif(aged.cadence_minutes, 0))),
+                / (1 + floor(aged.minutes_watched / aged.cadence_minutes)),
                 100
             ),
             4
-        )) as coverage_pct,
+        )) end as coverage_pct,
         trim_scale(round(100.0 * recent.duplicates / nullif(recent.offers_seen, 0), 4))
             as duplicates_pct,
         trim_scale(round(aged.flagged_share, 4)) as flagged_share,
