@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from tests.debian import Debian, debian_server
 from warehouse.embedded import erase
@@ -15,6 +17,12 @@ from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# How long an example takes says how busy the machine is, not whether it holds.
+examples.register_profile(
+    "unhurried", examples.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+examples.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
