@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
 _STEPS = [
     *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30)),
@@ -44,17 +46,32 @@ class Scale:
         return (value - self.low) / (self.high - self.low)
 
     def label(self, value: float) -> str:
-        """A tick as it is written: as many decimals as the step needs."""
+        """A tick as it is written: as many decimals as the step needs, in millions if it can be."""
         step = self.ticks[1] - self.ticks[0]
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        if abs(value) >= 1e6 and step >= 1e4:
-            return f"{value / 1e6:,.{max(0, 6 - math.floor(math.log10(step) + 1e-9))}f}M"
-        return f"{value:,.{decimals}f}" if value or decimals else "0"
+        is_large = step >= 1e4 and max(abs(self.low), abs(self.high)) >= 1e6
+        unit, letter = (1e6, "M") if is_large else (1.0, "")
+        if not value:
+            return "0"
+        return f"{value / unit:,.{_decimals(step / unit)}f}{letter}"
+
+
+def _decimals(step: float) -> int:
+    """How many decimals tell a round step, which may be 2.5, and its multiples."""
+    power = math.floor(math.log10(step) + 1e-9)
+    return max(0, -power + (round(step / 10.0**power, 6) == 2.5))
 
 
 def _round_step(rough: float) -> float:
     power: float = 10.0 ** math.floor(math.log10(rough))
     return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+
+
+class Tick(NamedTuple):
+    """A round time, what is written below it, and below that what it is a part of."""
+
+    at: datetime
+    name: str
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -80,16 +97,23 @@ class Times:
         """Where `time` stands, as a share of the length."""
         return (time - self.start) / (self.end - self.start)
 
-    def ticks(self) -> list[tuple[datetime, str]]:
-        """Round times and what is written below: a date at the first and where a day begins."""
+    def ticks(self) -> list[Tick]:
+        """Round times, the clock or the day of each, and below it the day or the year they are of.
+
+        That is written where it begins and at the first; not at both where they are neighbours,
+        whose words would run into each other.
+        """
         span = self.end - self.start
         steps = [step for step in _STEPS if step >= self.least]
         step = next((step for step in steps if span / step <= MOST_TICKS), steps[-1])
-        number = math.ceil((self.start - _EPOCH) / step)
-        ticks: list[tuple[datetime, str]] = []
-        while (time := _EPOCH + number * step) <= self.end:
-            is_day = step >= timedelta(days=1) or (time.hour, time.minute) == (0, 0)
-            clock = f"{time:%H:%M}" if ticks else f"{time:%d %b %H:%M}"
-            ticks.append((time, f"{time:%d %b}" if is_day else clock))
-            number += 1
-        return ticks
+        upper, lower = ("%d %b", "%Y") if step >= timedelta(days=1) else ("%H:%M", "%d %b")
+        first = math.ceil((self.start - _EPOCH) / step)
+        last = math.floor((self.end - _EPOCH) / step)
+        times = [_EPOCH + number * step for number in range(first, last + 1)]
+        wholes = [f"{time:{lower}}" for time in times]
+        begins = [True, *(one != other for one, other in pairwise(wholes))]
+        begins[:1] = [not any(begins[1:2])] if times else []
+        return [
+            Tick(time, f"{time:{upper}}", whole if is_first else "")
+            for time, whole, is_first in zip(times, wholes, begins, strict=False)
+        ]

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from report import figures
 from report.axes import Times
-from report.charts import Point, framed, stretched
+from report.charts import Point
+from report.frame import framed, stretched
 from report.markup import Content, Markup, element
 
 ROW = 16
 STRIP = 22
+SIGN = 7
+"""Pixels: how high a row of bars is, a strip of readings, and a sign in one."""
 
 
 def table(heads: Sequence[Content], rows: Iterable[Sequence[Content]], look: str = "") -> Markup:
-    """A table in a frame that scrolls by itself where a phone is too narrow for it."""
+    """A table in a frame that scrolls by itself where a phone is too narrow for it.
+
+    What its rows are called stays in sight then, and a shade lies over the edge that hides more.
+    """
     head = element("thead", element("tr", (element("th", cell, scope="col") for cell in heads)))
     body = element("tbody", (element("tr", (element("td", cell) for cell in row)) for row in rows))
-    return element("div", element("table", head, body), class_=f"table {look}".strip())
+    return element(
+        "div",
+        element("table", head, body),
+        class_=f"table {look}".strip(),
+        role="region",
+        aria_label="Table; scrolls sideways where it is wider than the page",
+        tabindex=0,
+    )
 
 
 def bar(length: float, look: str, *, is_mirrored: bool = False) -> Markup:
@@ -34,23 +47,6 @@ def bar(length: float, look: str, *, is_mirrored: bool = False) -> Markup:
             height=ROW - 6,
             rx=2,
         )
-    )
-
-
-def signed_bar(value: float, most: float) -> Markup:
-    """A bar from the middle, to the right for what is above 0 and to the left for what is below."""
-    width = 50 * min(abs(value) / most, 1.0) if most else 0.0
-    return _drawing(
-        element("line", class_="base", x1="50%", x2="50%", y1=0, y2=ROW),
-        element(
-            "rect",
-            class_="fill above" if value >= 0 else "fill below",
-            x=f"{50 if value >= 0 else 50 - width:.2f}%",
-            y=3,
-            width=f"{width:.2f}%",
-            height=ROW - 6,
-            rx=2,
-        ),
     )
 
 
@@ -70,12 +66,10 @@ def strip(name: str, readings: Sequence[tuple[datetime, str, str]], times: Times
     counted = [f"{sum(look == one for _, look, _ in readings)} {one}" for one in _looks(readings)]
     ticks = [
         element(
-            "rect",
-            class_=f"reading {look}",
+            "svg",
+            reading(look),
+            class_="place",
             x=f"{100 * times.at(at):.3f}%",
-            y=0 if look == "trusted" else 4,
-            width=3,
-            height=STRIP if look == "trusted" else STRIP - 8,
             data_tip=f"{figures.moment(at)}\n{said}",
         )
         for at, look, said in readings
@@ -89,6 +83,38 @@ def strip(name: str, readings: Sequence[tuple[datetime, str, str]], times: Times
         aria_label=f"{name}: {', '.join(counted)}",
     )
     return element("div", element("p", name, class_="stripname"), framed(plot, None, times))
+
+
+def reading(look: str) -> Markup:
+    """The sign of a reading by what came of it, around 0: each has a shape besides its colour.
+
+    Those that could not be trusted stand above the others, where no neighbour hides them.
+    """
+    foot = STRIP - SIGN - 2
+    if look == "trusted":
+        return element("rect", class_="reading trusted", x=-1, y=STRIP - foot, width=2, height=foot)
+    if look == "incomplete":
+        return element(
+            "rect", class_="reading incomplete", x=-SIGN / 2, y=0.5, width=SIGN, height=SIGN
+        )
+    cross = f"M{-SIGN / 2} 0.5L{SIGN / 2} {SIGN + 0.5}M{SIGN / 2} 0.5L{-SIGN / 2} {SIGN + 0.5}"
+    return element("path", class_=f"reading {look}", d=cross)
+
+
+def key(verdicts: Mapping[str, str]) -> Markup:
+    """What each sign of a strip says."""
+    signs = (
+        element(
+            "li",
+            element(
+                "svg", element("svg", reading(look), class_="place", x=7), width=14, height=STRIP,
+                aria_hidden="true",
+            ),
+            said,
+        )
+        for look, said in verdicts.items()
+    )  # fmt: skip
+    return element("ul", signs, class_="legend signs")
 
 
 def _looks(readings: Sequence[tuple[datetime, str, str]]) -> list[str]:

@@ -1,8 +1,4 @@
-"""Charts over time, as SVG.
-
-A chart fills the width it is given and its text keeps its size, on a phone as on a screen: places
-across are per cent, and only paths, whose places cannot be, stand in a part that is stretched.
-"""
+"""Lines over time, and where they must not be drawn."""
 
 from __future__ import annotations
 
@@ -14,10 +10,9 @@ from statistics import median
 
 from report import figures
 from report.axes import Scale, Times
+from report.frame import HEIGHT, STRETCHED, across, framed, grid, height_of, stretched
 from report.markup import Content, Markup, element
 
-HEIGHT = 190
-STRETCHED = 1000
 MOST_POINTS = 240
 FEW_POINTS = 40
 GAP_OF_CADENCES = 3
@@ -184,83 +179,6 @@ def legend(series: Iterable[Series]) -> Markup:
         ),
         class_="legend",
     )
-
-
-def framed(plot: Markup, scale: Scale | None, times: Times) -> Markup:
-    """A plot with its scales beside it and below it."""
-    levels = (
-        [(scale.label(tick), height_of(scale, tick) + 4) for tick in scale.ticks] if scale else []
-    )
-    beside = element(
-        "svg",
-        (
-            element("text", shown, class_="tick", x="100%", y=y, text_anchor="end")
-            for shown, y in levels
-        ),
-        class_="beside",
-        height=HEIGHT if scale else 1,
-        aria_hidden="true",
-    )
-    places = [(times.at(time), shown) for time, shown in times.ticks()]
-    below = element(
-        "svg",
-        (
-            element("text", shown, class_="tick", x=across(at), y=15, text_anchor=_anchor(at))
-            for at, shown in places
-        ),
-        class_="below",
-        height=20,
-        aria_hidden="true",
-    )
-    return element("div", beside, plot, element("span"), below, class_="frame")
-
-
-def stretched(content: Content, height: int = HEIGHT) -> Markup:
-    """The part of a plot whose width is 1000 however wide the plot is."""
-    return element(
-        "svg",
-        content,
-        class_="stretched",
-        width="100%",
-        height=height,
-        viewBox=f"0 0 {STRETCHED} {height}",
-        preserveAspectRatio="none",
-    )
-
-
-def across(share: float) -> str:
-    """A place across a plot, as SVG has it."""
-    return f"{100 * share:.3f}%"
-
-
-def height_of(scale: Scale, value: float) -> float:
-    """The place of a value up and down a plot."""
-    return HEIGHT * (1 - scale.at(value))
-
-
-def _anchor(share: float) -> str:
-    return "start" if share < 0.04 else "end" if share > 0.96 else "middle"
-
-
-def grid(scale: Scale, times: Times) -> list[Markup]:
-    """The lines behind a plot, at the ticks of its scales."""
-    return [
-        *(
-            element(
-                "line",
-                class_="grid",
-                x1="0%",
-                x2="100%",
-                y1=height_of(scale, t),
-                y2=height_of(scale, t),
-            )
-            for t in scale.ticks
-        ),
-        *(
-            element("line", class_="grid", x1=(x := across(times.at(t))), x2=x, y1=0, y2=HEIGHT)
-            for t, _ in times.ticks()
-        ),
-    ]
 
 
 def _lines(series: Series, scale: Scale, times: Times, cadence: timedelta) -> list[Markup]:

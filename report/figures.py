@@ -26,10 +26,11 @@ def price(value: Any) -> str:
 
 
 def percent(value: Any, digits: int = 2, *, signed: bool = False) -> str:
-    """Per cent, with its sign where it matters."""
+    """Per cent, with its sign where it matters; what is shown as nought has none."""
     if value is None:
         return NOTHING
-    return f"{float(value):{'+' if signed else ''},.{digits}f}%"
+    shown = round(float(value), digits)
+    return f"{shown or 0.0:{'+' if signed and shown else ''},.{digits}f}%"
 
 
 def share(value: Any) -> str:

@@ -9,11 +9,29 @@ from report import figures
 from report.markup import Markup
 from report.marts import Marts
 from report.page import Section, Tile, page
-from report.sections import market_books, market_health, market_pairs
+from report.sections import (
+    market_books,
+    market_concentration,
+    market_depth,
+    market_health,
+    market_methods,
+    market_pairs,
+    market_premiums,
+    market_prices,
+    market_spreads,
+    market_turnover,
+)
 
 SECTIONS: dict[str, Callable[[Marts], Section]] = {
     "pairs": market_pairs.write,
+    "price": market_prices.write,
+    "payment methods": market_methods.write,
+    "spread": market_spreads.write,
+    "depth": market_depth.write,
+    "premium": market_premiums.write,
+    "concentration": market_concentration.write,
     "largest books": market_books.write,
+    "turnover": market_turnover.write,
     "health": market_health.write,
 }
 

@@ -12,7 +12,7 @@ LONGEST = 60
 """Characters of a stranger's text that are shown: a name of 10,000 is no name."""
 
 VOID = {"meta", "link", "br", "hr"}
-_NAME = re.compile(r"[a-z][a-z0-9-]*|viewBox|preserveAspectRatio")
+_NAME = re.compile(r"[a-z][a-z0-9-]*|viewBox|preserveAspectRatio|patternUnits")
 # What would turn round the text that follows, or hide in it.
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

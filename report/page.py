@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from report import figures
+from report.columns import patterns
 from report.markup import Content, Markup, element, prose, verbatim
 from report.marts import MissingMart
 
@@ -66,6 +67,7 @@ def page(
     )
     body = element(
         "body",
+        patterns(),
         element("header", element("h1", title), element("p", prose(lead), class_="lead")),
         element(
             "main",

@@ -97,6 +97,7 @@ def _over_time(pair: Pair, readings: list[Row], column: str, title: str, shape: 
 
 def _largest(marts: Marts, pair: Pair, side: str) -> Markup:
     found = pair.rows(marts, ADVERTISERS, side=side, most=LARGEST)
+    most = max((row["quantity"] for row in found), default=0) or 1
     rows = []
     for row in found:
         part = row["quantity"] / row["total"] if row["total"] else Decimal(0)
@@ -104,7 +105,7 @@ def _largest(marts: Marts, pair: Pair, side: str) -> Markup:
         rows.append(
             [
                 stranger(row["nickname"]),
-                bars.bar(float(part), SIDES[side]),
+                bars.bar(float(row["quantity"] / most), SIDES[side]),
                 figures.share(part),
                 figures.count(row["offers"]),
                 figures.price(best),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from report import figures
 from report.axes import Scale, Times
-from report.charts import HEIGHT, across, framed, grid, height_of
+from report.frame import HEIGHT, across, framed, grid, height_of
 from report.markup import Content, Markup, element
 from report.marts import Marts, Row
 from report.page import Section
@@ -17,6 +17,9 @@ MOST = {"day": 120, "hour": 72}
 FEWEST_DAYS = 5
 WHOLE = 80.0
 """Per cent of the expected readings, below which a candle is hollow."""
+
+FEWEST = 7
+"""Steps that a chart has room for at the least."""
 
 CANDLES = """
 select
@@ -57,7 +60,8 @@ def _side(pair: Pair, found: list[Row], side: str, step: timedelta) -> Markup:
     if not shown:
         body: Content = element("p", "No price that could be trusted.", class_="none")
     else:
-        times = Times(shown[0]["period_start"], shown[-1]["period_start"] + step)
+        until = shown[-1]["period_start"] + step
+        times = Times(min(shown[0]["period_start"], until - FEWEST * step), until)
         scale = Scale.around([float(row[end]) for row in shown for end in ("low", "high")])
         plot = element(
             "svg",

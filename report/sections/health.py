@@ -29,16 +29,11 @@ where fiat_code = %(fiat)s and asset_code = %(asset)s
 order by side
 """
 
-KEY = element(
-    "p",
-    element("span", class_="key trusted"),
-    "trusted",
-    element("span", class_="key incomplete"),
-    "incomplete: not all of the book was read",
-    element("span", class_="key suspect"),
-    "suspect: read whole, and not believed",
-    class_="note",
-)
+VERDICTS = {
+    "trusted": "trusted",
+    "incomplete": "incomplete: not all of the book was read",
+    "suspect": "suspect: read whole, and not believed",
+}
 
 
 def write(marts: Marts, pair: Pair) -> Section:
@@ -52,7 +47,7 @@ def write(marts: Marts, pair: Pair) -> Section:
         "Freshness and completeness",
         "Each reading of the pair, one tick each; an empty stretch is a time in which nobody "
         f"read it. Only trusted readings make prices. The last {DAYS} days.",
-        [KEY, strips, _health(marts, pair)],
+        [bars.key(VERDICTS), strips, _health(marts, pair)],
         as_of(marts, pair.newest, "Last reading"),
     )
 

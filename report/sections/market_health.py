@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from report import bars, figures
-from report.charts import Chart, Point, Series
+from report.columns import Column, Columns, Part
 from report.markup import Content, element
 from report.marts import Marts
 from report.page import Section
+from report.sections.health import VERDICTS
 
 HOURS = """
 with latest as (
@@ -15,7 +18,6 @@ with latest as (
 
 select
     date_trunc('hour', snapshots.started_at at time zone 'UTC') at time zone 'UTC' as hour,
-    count(*) as readings,
     count(*) filter (where snapshots.quality_verdict = 'trusted') as trusted,
     count(*) filter (where snapshots.quality_verdict = 'incomplete') as incomplete,
     count(*) filter (where snapshots.quality_verdict = 'suspect') as suspect
@@ -43,17 +45,19 @@ limit 20
 
 def write(marts: Marts) -> Section:
     """Readings by hour, and the books that were not trusted of late."""
-    hours = marts.rows(HOURS)
-    series = [
-        Series(name, look, [Point(row["hour"], float(row[name])) for row in hours])
-        for name, look in (("trusted", "fourth main"), ("incomplete", "bid"), ("suspect", "ask"))
+    hours = [
+        Column(row["hour"], [float(row[verdict]) for verdict in VERDICTS])
+        for row in marts.rows(HOURS)
     ]
+    parts = [Part(said, verdict) for verdict, said in VERDICTS.items()]
+    chart = Columns("Readings by the hour", parts, hours, timedelta(hours=1), "{:,.0f}".format)
     return Section(
         "Freshness and completeness",
         "Readings of books by the hour they began, UTC, by what came of them. An hour without "
-        "any is a gap. The last 7 days.",
+        "any is empty. The last 7 days.",
         [
-            Chart("Readings by the hour", series, "{:,.0f}".format, from_zero=True).draw(),
+            element("h3", "Readings by the hour"),
+            chart.draw(),
             element(
                 "h3",
                 "What could not be trusted in the last 24 hours, and why: no price is made of it",

@@ -128,13 +128,15 @@ def _row(
         element("span", figures.price(row["bid"]), class_="is-bid"),
         element("span", row["reference_price_kind"] or figures.NOTHING, class_="is-quiet"),
         bars.spark(mids.get(row["trading_pair"], [])),
-        element(
-            "span",
-            figures.percent(row["spread_pct"]),
-            class_="is-bad" if row["is_crossed"] else None,
-        ),
+        _spread(row),
         figures.percent(premium["premium_mid_pct"] if premium else None, signed=True),
         f"{figures.count(row['buy_offers'])} / {figures.count(row['sell_offers'])}",
         element("span", figures.percent(trusted, 0), class_=None if trusted > 95 else "is-bad"),
         figures.duration(age),
     ]
+
+
+def _spread(row: Row) -> Content:
+    shown = figures.percent(row["spread_pct"])
+    crossed = row["is_crossed"] and shown.startswith("-")
+    return element("span", shown, class_="is-bad" if crossed else None)

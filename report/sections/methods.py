@@ -13,7 +13,7 @@ from report.pairs import SIDES, Pair
 
 MOST_METHODS = 12
 MOST_DAYS = 60
-LOOKS = ("third main", "fourth main", "ask", "bid", "quiet dashed")
+LOOKS = ("third main", "fourth main", "fifth main", "sixth main", "quiet dashed")
 
 METHODS = """
 select
@@ -48,10 +48,11 @@ def write(marts: Marts, pair: Pair) -> Section:
 def _methods(found: list[Row], side: str) -> Markup:
     mine = [row for row in found if row["side"] == side]
     shown = [row for row in mine if row["day"] == mine[-1]["day"]][:MOST_METHODS]
+    most = max((float(row["offers_share"] or 0) for row in shown), default=0.0) or 1.0
     rows: list[list[Content]] = [
         [
             stranger(row["payment_method"]),
-            bars.bar(float(row["offers_share"] or 0), SIDES[side]),
+            bars.bar(float(row["offers_share"] or 0) / most, SIDES[side]),
             figures.share(row["offers_share"]),
             figures.percent(row["premium_pct"], signed=True),
             figures.price(row["executable_at_100"]),

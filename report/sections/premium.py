@@ -30,7 +30,7 @@ where
 order by day, rate_kind
 """
 
-LOOKS = ("third main", "fourth main", "quiet")
+LOOKS = ("fourth main", "fifth main", "sixth", "quiet dashed")
 
 
 def write(marts: Marts, pair: Pair) -> Section:
@@ -65,7 +65,9 @@ def _rates(pair: Pair, found: list[Row], kinds: list[str]) -> Markup:
     p2p = {row["day"]: row["shadow_rate"] for row in found if row["shadow_rate"] is not None}
     series = [
         Series(
-            "P2P", "bid main", [Point(figures.midnight(d), float(rate)) for d, rate in p2p.items()]
+            "P2P",
+            "third main",
+            [Point(figures.midnight(d), float(rate)) for d, rate in p2p.items()],
         ),
         *(
             Series(

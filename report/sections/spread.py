@@ -13,8 +13,8 @@ from report.pairs import DAYS, Pair, as_of
 
 LINES = {
     "spread_pct": ("reference (ask / bid - 1)", "third main"),
-    "net_spread_pct": ("net of the maker's fees", "fourth dashed"),
-    "spread_best_eligible_pct": ("between the best eligible offers", "quiet dotted"),
+    "net_spread_pct": ("net of the maker's fees", "third dashed"),
+    "spread_best_eligible_pct": ("between the best eligible offers", "third dotted"),
 }
 
 SPREADS = """

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from report.charts import Chart, Point, Series
+from report.columns import Column, Columns, Part
+from report.markup import element
+from report.page import Section
+from report.page import page as whole_page
 from report.writing import write_report
 from tests.made_up_market import HOSTILE
 from tests.report.browser import CHROMIUM, Browser, Opened, chromium
@@ -17,6 +24,24 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
 )
 
+LABELS = """
+({
+    n: document.querySelectorAll(".frame text").length,
+    clashes: [...document.querySelectorAll(".frame")].flatMap((frame) => {
+        const shown = [...frame.querySelectorAll("text")].map((t) => [
+            t.textContent, t.getBoundingClientRect(),
+        ]).filter(([, box]) => box.width > 0);
+        return shown.flatMap(([one, a], number) => shown.slice(number + 1).filter(([, b]) =>
+            a.left < b.right + 2 && b.left < a.right + 2 && a.top < b.bottom && b.top < a.bottom
+        ).map(([other]) => `${one} and ${other} of ${frame.closest("section").id}`));
+    }),
+    outside: [...document.querySelectorAll(".frame text")].filter((t) => {
+        const box = t.getBoundingClientRect(), card = t.closest("section").getBoundingClientRect();
+        return box.width > 0 && (box.left < card.left || box.right > card.right);
+    }).map((t) => t.textContent),
+})
+"""
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 QUESTION = """
 ({
     images: document.images.length,
@@ -38,6 +63,24 @@ QUESTION = """
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     smallest: Math.min(...[...document.querySelectorAll("svg text")].map(
         (t) => parseFloat(getComputedStyle(t).fontSize))),
+    columns: [...document.querySelectorAll("svg.plot .column")].map((c) => [
+        c.getAttribute("class"), c.getBoundingClientRect().height, getComputedStyle(c).fill,
+    ]),
+    patterns: [...document.querySelectorAll("pattern")].map((p) => p.id),
+    signs: Object.fromEntries([...document.querySelectorAll(".reading")].map((r) => [
+        r.getAttribute("class"), [r.tagName, getComputedStyle(r).fill],
+    ])),
+    wide: [...document.querySelectorAll(".table")].filter((t) => t.scrollWidth > t.clientWidth)
+        .map((t) => ({
+            where: t.closest("section").id,
+            shades: getComputedStyle(t).backgroundImage.split("linear-gradient").length - 1,
+            bound: getComputedStyle(t).backgroundAttachment,
+            names: (() => {
+                const name = t.querySelector("td"), before = name.getBoundingClientRect().left;
+                t.scrollLeft = t.scrollWidth;
+                return name.getBoundingClientRect().left - before;
+            })(),
+        })),
     ground: getComputedStyle(document.body).backgroundColor,
     tip: (() => {
         const hit = document.querySelector("svg.plot .hit");
@@ -98,8 +141,8 @@ def test_the_charts_are_there_with_a_line_for_each_notion(seen: dict[Any, Opened
     pair, market = seen["VES/USDT"].said, seen[None].said
     assert pair["lines"] >= 12
     assert pair["bars"] >= 10
-    assert market["lines"] >= 1
-    assert market["bars"] >= 4
+    assert market["lines"] >= 8
+    assert market["bars"] >= 12
     assert pair["smallest"] >= 11
     for notion in ("reference", "best eligible", "median of all", "volume-weighted, eligible"):
         assert notion in pair["text"]
@@ -112,6 +155,62 @@ def test_a_reading_that_was_not_trusted_and_a_night_without_readings_are_gaps(
     assert said["withheld"] >= 2
     assert said["gaps"] >= 4
     assert "http_429" in seen[None].said["text"]
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_no_two_labels_of_a_chart_run_into_each_other_nor_out_of_its_card(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    def drawn(hours: float, late: int) -> Section:
+        start = NOON + timedelta(minutes=97 * late)
+        ends = [Point(start, 1e6 * late), Point(start + timedelta(hours=hours), 7.3e6)]
+        daily = [Point(point.at.replace(hour=0, minute=0), point.value) for point in ends]
+        columns = [Column(start, [1234567.0]), Column(start + timedelta(hours=hours), [0.5])]
+        step = timedelta(hours=1 if hours < 100 else 24)
+        charts = [
+            Chart("", [Series("", "ask", ends)], str).draw(),
+            Chart("", [Series("", "ask", daily)], str, is_daily=True).draw(),
+            Columns("", [Part("", "ask")], columns, step, str).draw(),
+        ]
+        return Section("", "", element("div", charts, class_="halves"))
+
+    spans = [0.1, 0.9, 3, 5, 7, 12, 23, 25, 49, 71, 73, 100, 168, 24 * 29, 24 * 120, 24 * 400]
+    writers = [
+        (f"{hours} {late}", partial(drawn, hours, late)) for hours in spans for late in range(1, 6)
+    ]
+    file = tmp_path / "charts.html"
+    file.write_text(whole_page("", "", [], writers, NOON), encoding="utf-8")
+    said = browser.open(file, LABELS, width=width).said
+    assert said["n"] > 1000
+    assert said["clashes"] == said["outside"] == []
+
+
+def test_a_screen_shows_whole_tables_and_a_phone_shades_the_edge_that_hides_more(
+    seen: dict[Any, Opened],
+) -> None:
+    for name in (None, "VES/USDT"):
+        assert seen[name].said["wide"] == []
+        wide = seen[name, "phone"].said["wide"]
+        assert wide
+        for table in wide:
+            assert table["shades"] == 4
+            assert table["bound"] == "local, local, scroll, scroll"
+            assert table["names"] == 0, table
+
+
+def test_what_came_of_a_reading_is_told_by_shape_and_pattern_not_by_colour_alone(
+    seen: dict[Any, Opened],
+) -> None:
+    signs = seen["VES/USDT"].said["signs"]
+    assert {look.split()[1] for look in signs} == {"trusted", "incomplete", "suspect"}
+    assert signs["reading suspect"] == ["path", "none"]
+    assert signs["reading incomplete"][1] != signs["reading trusted"][1]
+    market = seen[None].said
+    fills = {look: fill for look, height, fill in market["columns"] if height > 0}
+    for verdict in ("incomplete", "suspect"):
+        assert f"#{verdict}-pattern" in fills[f"column {verdict}"]
+        assert f"{verdict}-pattern" in market["patterns"]
+    assert "url" not in fills["column trusted"]
 
 
 def test_a_phone_in_the_dark_shows_it_in_its_width_and_in_the_dark(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from report import figures
 from report.axes import Scale, Times
 from report.charts import Chart, Point, Series, runs, thin, usual_distance
+from report.columns import Column, Columns, Part
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -51,19 +53,25 @@ def test_readings_without_any_price_are_a_sentence_and_no_empty_frame() -> None:
 
 
 @given(
-    st.lists(st.one_of(st.none(), st.floats(1, 1e9)), min_size=1, max_size=2000),
-    st.integers(5, 300),
+    st.lists(st.one_of(st.none(), st.floats(1, 1e9)), min_size=1, max_size=300),
+    st.integers(1, 40),
 )
 def test_thinning_keeps_values_that_were_read_the_last_one_and_whole_gaps(
     values: list[float | None], most: int
 ) -> None:
     every = points(*values)
     kept = thin(every, most)
-    assert len(kept) <= max(most + 1, 5)
+    assert len(kept) <= most + 1
     assert set(kept) <= set(every)
-    known = [point for point in every if point.value is not None]
-    assert not known or any(p.value is not None for p in kept)
+    assert kept[-1] == every[-1]
     assert kept == sorted(kept, key=lambda point: point.at)
+    # Of two neighbours that are kept none stands for a value that was read between them, ...
+    for before, after in pairwise(kept):
+        between = every[every.index(before) + 1 : every.index(after)]
+        read = [point for point in between if point.value is not None]
+        assert not read or after.value is not None
+        # ... and a stretch that is longer than one of `most` keeps a point of its gap.
+        assert len(between) <= 2 * len(every) / most + 1
     usual_distance(kept)
 
 
@@ -74,16 +82,58 @@ def test_a_scale_holds_all_values_between_its_round_ends(
     scale = Scale.around(values, from_zero=from_zero)
     assert all(-1e-6 <= scale.at(value) <= 1 + 1e-6 for value in values)
     assert 2 <= len(scale.ticks) <= 8
+    step = scale.ticks[1] - scale.ticks[0]
+    for tick in scale.ticks:
+        label = scale.label(tick).replace(",", "")
+        said = float(label[:-1]) * 1e6 if label.endswith("M") else float(label)
+        assert abs(said - tick) < step / 1000
     assert len({scale.label(tick) for tick in scale.ticks}) == len(scale.ticks)
 
 
 @given(st.integers(1, 60 * 24 * 900))
 def test_an_axis_of_time_has_few_labels_in_order_and_inside(minutes: int) -> None:
     times = Times.around([NOON, NOON + timedelta(minutes=minutes)])
-    ticks = [at for at, _ in times.ticks()]
+    ticks = [tick.at for tick in times.ticks()]
     assert len(ticks) <= 7
     assert ticks == sorted(ticks)
     assert all(0 <= times.at(at) <= 1 for at in ticks)
+
+
+def test_a_day_is_written_below_the_first_time_and_where_it_begins_but_not_below_neighbours() -> (
+    None
+):
+    def below(*ends: datetime) -> list[tuple[str, str]]:
+        return [(tick.name, tick.whole) for tick in Times.around(ends).ticks()]
+
+    assert below(NOON, NOON + timedelta(hours=5)) == [
+        ("12:00", "01 Nov"), ("13:00", ""), ("14:00", ""), ("15:00", ""), ("16:00", ""),
+        ("17:00", ""),
+    ]  # fmt: skip
+    assert below(NOON + timedelta(hours=11), NOON + timedelta(hours=14)) == [
+        ("23:00", ""), ("00:00", "02 Nov"), ("01:00", ""), ("02:00", ""),
+    ]  # fmt: skip
+    assert below(NOON + timedelta(days=58), NOON + timedelta(days=62))[-2:] == [
+        ("01 Jan", "2027"), ("02 Jan", ""),
+    ]  # fmt: skip
+
+
+def test_columns_stand_on_each_other_and_tell_their_parts() -> None:
+    parts = [Part("trusted", "trusted"), Part("suspect", "suspect")]
+    columns = [
+        Column(NOON, [3.0, 1.0]),
+        Column(NOON + timedelta(hours=2), [4.0, 0.0], "half of it"),
+    ]
+    shown = Columns("readings", parts, columns, timedelta(hours=1), "{:.0f}".format).draw()
+    drawn = re.findall(
+        r'class="column (\w+)" x="([\d.]+)%" y="([\d.]+)" .*?height="([\d.]+)"', shown
+    )
+    by_look = {look: (float(x), float(y), float(height)) for look, x, y, height in drawn[:2]}
+    assert [look for look, *_ in drawn] == ["trusted", "suspect", "trusted"]
+    assert by_look["suspect"][2] * 3 == pytest.approx(by_look["trusted"][2])
+    assert sum(by_look["suspect"][1:]) == pytest.approx(by_look["trusted"][1])
+    assert "2026-11-01 12:00 UTC\ntrusted: 3\nsuspect: 1" in shown
+    assert "trusted: 4\nsuspect: 0\nhalf of it" in shown
+    assert "Nothing in this time." in Columns("", parts, [], timedelta(hours=1), str).draw()
 
 
 @pytest.mark.parametrize(
@@ -110,5 +160,10 @@ def test_amounts_shares_and_ages_are_short_and_a_null_is_no_nought() -> None:
     assert [figures.share(None), figures.percent(None), figures.count(None)] == ["–"] * 3
     assert figures.share(Decimal("0.1234")) == "12.3%"
     assert figures.percent(5, signed=True) == "+5.00%"
+    assert [figures.percent(nought) for nought in (0, -0.0, -0.004, 0.004)] == ["0.00%"] * 4
+    assert [figures.percent(value, signed=True) for value in (-0.004, -0.006)] == [
+        "0.00%",
+        "-0.01%",
+    ]
     ages = [figures.duration(timedelta(minutes=m)) for m in (0.2, 5, 200, 10_000)]
     assert ages == ["under a minute", "5 min", "3 h", "7 days"]

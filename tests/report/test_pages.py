@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from report import figures
+from report.market import SECTIONS as MARKET_SECTIONS
 from report.market import market_page
 from report.marts import Marts
 from report.pair import SECTIONS, pair_page
@@ -42,7 +44,9 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     with built_warehouse.connect() as connection:
         marts = Marts(connection, NOW)
         pair, market = pair_page(marts, "VES/USDT"), market_page(marts)
-    for shown in (pair, market):
+    for shown, sections in ((pair, SECTIONS), (market, MARKET_SECTIONS)):
+        assert shown.count("<section") == len(sections)
+        assert "Left out" not in shown
         assert "<img" not in shown
         assert "://" not in shown
     assert "Last trusted reading: 2026-11-03 13:00 UTC, 60 min before this page was made." in pair
@@ -52,6 +56,57 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     assert "BCV" in pair
     assert HOSTILE.replace("<", "&lt;").replace(">", "&gt;") in pair
     assert "maker_side_mismatch" in pair
+
+
+def section(page: str, name: str) -> str:
+    (found,) = re.findall(rf'<section id="{name}">.*?</section>', page, re.DOTALL)
+    return str(found)
+
+
+def test_the_whole_market_is_told_as_one_pair_is(built_warehouse: Warehouse) -> None:
+    with built_warehouse.connect() as connection:
+        market = market_page(Marts(connection, NOW))
+        told = connection.execute(
+            """
+            select round(sum(lower_quantity * coalesce(pegs.usd_per_asset, 1))),
+                round(sum(upper_quantity * coalesce(pegs.usd_per_asset, 1)))
+            from marts.turnover_days
+            left join marts.usd_per_asset_days as pegs using (day, asset_code)
+            where day = '2026-11-02'
+            """
+        ).fetchone()
+    assert told is not None
+    shown = section(market, "turnover")
+    assert f"2026-11-02\nsurely: the order count rose as well: {figures.amount(told[0])}" in shown
+    assert "of 2 pairs" in shown
+    assert "<bdi>Banesco</bdi>" in section(market, "payment-methods")
+    assert "of 4 books" in section(market, "depth")
+    assert "2026-11-02, carried forward" in section(market, "premium")
+    assert "half of the fiats are below: " in section(market, "premium")
+    assert "half of the pairs are below: " in section(market, "spread")
+    assert market.count("BUY: ", market.index('id="concentration"')) >= 6
+    reference = section(market, "price")
+    assert "+20." in reference or "-20." in reference  # what the bait is away from it
+
+
+def test_the_largest_advertiser_has_the_longest_bar_and_nought_is_not_red(
+    built_warehouse: Warehouse,
+) -> None:
+    with built_warehouse.connect() as connection:
+        connection.execute(
+            "update marts.market_spreads set is_crossed = true, spread_pct = -0.001"
+            " where fiat_code = 'VES'"
+        )
+        marts = Marts(connection, NOW)
+        pair, market = pair_page(marts, "VES/USDT"), market_page(marts)
+        connection.rollback()
+    shown = section(pair, "concentration")
+    for side in ("ask", "bid"):
+        lengths = re.findall(rf'class="fill {side}" x="0.00%" y="3" width="([\d.]+)%"', shown)
+        assert lengths[0] == "100.00"
+        assert sorted(map(float, lengths), reverse=True) == list(map(float, lengths))
+    assert "-0.00%" not in pair + market
+    assert "<span>0.00%</span>" in section(market, "pairs")
 
 
 def test_an_empty_warehouse_gives_one_line(warehouse: Warehouse, tmp_path: Path) -> None:
