@@ -25,6 +25,8 @@ from load.report import Progress as LoadProgress
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+_FOLDED = 24
+"""Columns of a terminal that a value may ask for before it is folded."""
 
 
 def cell(value: Any) -> Text:
@@ -59,6 +61,25 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any
         shown.add_column(cell(column), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(cell(value) for value in row))
+    return shown
+
+
+def answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> Table:
+    """A table of `rows`; where `width` has no room for the columns, a line a value instead."""
+    values = [[cell(value) for value in row] for row in rows]
+    needed = sum(
+        2 + max(len(column), *(min(row[number].cell_len, _FOLDED) for row in values), 0)
+        for number, column in enumerate(columns)
+    )
+    if needed <= width:
+        return table(None, columns, rows)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
+    shown.add_column(style="bold", no_wrap=True, max_width=width // 2)
+    shown.add_column(overflow="fold")
+    for row in values or [[Text()] * len(columns)]:
+        for column, value in zip(columns, row, strict=True):
+            shown.add_row(cell(column), value)
+        shown.add_section()
     return shown
 
 

@@ -48,6 +48,8 @@ class Imported:
     news: int
     """Rows that were not there yet, or that said otherwise."""
     load_ids: list[str]
+    unlisted: tuple[str, ...] = ()
+    """Fiats among them that the exchange does not list, as far as its list was read."""
 
 
 class _Wrong(Exception):
@@ -77,16 +79,17 @@ def import_rates(
         landing.recover()
         with warehouse.connect(autocommit=True) as connection:
             known = _latest(connection)
+            unlisted = _unlisted(connection, {row["fiat_code"] for row in rows})
         news = [row for row in rows if known.get(_key(row)) != _said(row)]
         if not news:
-            return Imported(len(rows), 0, [])
+            return Imported(len(rows), 0, [], unlisted)
         reading = PriceReading(KIND, SOURCE, now, news)
         try:
             load_ids = landing.land(Batch(run_id, prices=[reading]), landing.state())
         except Refused as refusal:
             raise UserError(f"{path.name}: the warehouse refuses it: {refusal}") from refusal
         landing.tidy()
-    return Imported(len(rows), len(news), load_ids)
+    return Imported(len(rows), len(news), load_ids, unlisted)
 
 
 def read_rates(path: Path, today: date) -> list[Row]:
@@ -102,15 +105,18 @@ def read_rates(path: Path, today: date) -> list[Row]:
         try:
             row = _row(entry, path.name, today)
             if (line := first_lines.setdefault(_key(row), number)) != number:
-                raise _Wrong(f"repeats line {line}")
+                raise _Wrong(f"repeats line {line}; leave one of them")
             rows.append(row)
         except _Wrong as error:
             wrong.append(f"{printable(path.name)} line {number}: {error}")
     if wrong:
-        more = f" ({len(wrong) - 1} more lines are wrong)" if len(wrong) > 1 else ""
+        rest = len(wrong) - 1
+        more = f" ({rest} more {'line is' if rest == 1 else 'lines are'} wrong)" if rest else ""
         raise UserError(f"{wrong[0]}{more}; nothing was imported.")
     if not rows:
-        raise UserError(f"{printable(path.name)}: there is no rate in it.")
+        raise UserError(
+            f"{printable(path.name)}: there is no rate in it; write one a line, below the header."
+        )
     return rows
 
 
@@ -128,19 +134,29 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 if len(cells) not in (0, len(header)) and any(cells):
                     raise UserError(
                         f"{shown} line {reader.line_num}: {len(cells)} cells where the header has "
-                        f"{len(header)}; nothing was imported."
+                        f"{len(header)} (a decimal has a point, and text with a comma stands in "
+                        "double quotes); nothing was imported."
                     )
                 if any(cell.strip() for cell in cells):
                     yield reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))
     except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"{shown} cannot be read ({error.strerror}): name a CSV that is there."
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{shown} is no CSV in UTF-8: {printable(error)}.") from error
+        raise UserError(
+            f"{shown} is no CSV in UTF-8 ({printable(error)}): save it as one and import it again."
+        ) from error
 
 
 def _check_header(header: list[str], shown: str) -> None:
     missing = [name for name in REQUIRED if name not in header]
     unknown = [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
+    if missing and len(header) == 1 and re.search("[;\t|]", header[0]):
+        raise UserError(
+            f"{shown} line 1: there is no comma in the header; write columns apart by commas, and "
+            "decimals with a point."
+        )
     if missing or unknown or len(set(header)) < len(header):
         raise UserError(
             f"{shown} line 1: the header must name {','.join(REQUIRED)}, each once, and may name "
@@ -208,6 +224,16 @@ def _key(row: Row) -> Key:
 
 def _said(row: Row) -> tuple[Any, ...]:
     return row["rate"], row["bid"], row["ask"], row["source"]
+
+
+def _unlisted(connection: Connection, fiats: set[str]) -> tuple[str, ...]:
+    """Those of `fiats` that no list of the exchange's ever named; none where none was read."""
+    if not exist(connection, "fiats"):
+        return ()
+    listed = {
+        fiat for (fiat,) in connection.execute("select distinct fiat_code from staging.fiats")
+    }
+    return tuple(sorted(fiats - listed)) if listed else ()
 
 
 def _latest(connection: Connection) -> dict[Key, tuple[Any, ...]]:

@@ -29,7 +29,15 @@ def import_rates(
         imported = load_file(settings, warehouse, file, run_id)
         with ops.connected(warehouse) as connection:
             ops.admit(connection, imported.load_ids)
-    print(f"{imported.rows:,} rates read, {imported.news:,} of them new.")
+    print(
+        f"{imported.rows:,} {'rate' if imported.rows == 1 else 'rates'} read, "
+        f"{imported.news:,} of them new."
+    )
+    if imported.unlisted:
+        print(
+            f"The exchange lists no {', '.join(imported.unlisted)}: those rates are kept, and no "
+            "premium is told by them. If a code is misspelt, import the right one."
+        )
     if imported.news:
         print("The next `p2p run` takes them into the marts.")
     return SUCCESS

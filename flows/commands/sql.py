@@ -26,8 +26,10 @@ def sql(
     if csv:
         write_csv(answer, sys.stdout)
     else:
-        from flows.console import out, table
+        from flows import console
 
-        out.print(table(None, answer.columns, answer.rows))
-        out.print(f"{len(answer.rows):,} rows", style="dim")
+        found = console.answer(answer.columns, answer.rows, console.out.width)
+        console.out.print(found)
+        count = len(answer.rows)
+        console.out.print(f"{count:,} {'row' if count == 1 else 'rows'}", style="dim")
     return SUCCESS

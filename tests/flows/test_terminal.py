@@ -48,9 +48,22 @@ def test_a_table_shows_text_names_and_values_inside_of_others(
 ) -> None:
     rows = [[text, [text], {text: text}, text.encode(errors="surrogatepass"), (1, text)]]
     console.out.print(console.table("title", [f"a{text}", "b", "c", "d", "e"], rows))
+    console.out.print(console.answer([f"a{text}", "b", "c", "d", "e"], rows, 12))
     assert is_harmless(screen.getvalue())
     if text == "[red]markup[/red]":
-        assert screen.getvalue().count("[red]markup[/red]") == 7
+        assert screen.getvalue().count("[red]markup[/red]") == 7 + 6
+
+
+def test_an_answer_that_is_too_wide_for_a_table_has_a_line_a_value(screen: io.StringIO) -> None:
+    names = [f"a_column_of_a_mart_{number}" for number in range(30)]
+    rows = [[f"value {row}.{number}" for number in range(30)] for row in range(2)]
+    console.out.print(console.answer(names, rows, 80))
+    lines = [line.split(maxsplit=1) for line in screen.getvalue().splitlines() if line.strip()]
+    assert [["a_column_of_a_mart_29", "value 1.29"]] == [
+        [name, said.strip()] for name, said in lines if "1.29" in said
+    ]
+    console.out.print(console.answer(names[:3], [row[:3] for row in rows], 80))
+    assert " ".join(screen.getvalue().splitlines()[-2].split()) == "value 1.0 value 1.1 value 1.2"
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -284,6 +284,14 @@ def test_ones_own_rates_land_once_and_again_when_they_are_corrected(
     ]  # fmt: skip
     assert loader.rows("select count(*) from staging.price_readings") == [3]
 
+    with loader.warehouse.connect(autocommit=True) as connection:
+        connection.execute(
+            "insert into staging.fiats (fiat_code, _dlt_load_id) values ('VES', 'one')"
+        )
+    file = write(tmp_path, HEADER, GOOD, "2026-11-20,VEZ,own,1450,,,")
+    done = import_rates(loader.settings, loader.warehouse, file, "run", lambda: next(times))
+    assert (done.news, done.unlisted) == (1, ("VEZ",)), "kept, and said to be of no listed fiat"
+
 
 @pytest.mark.parametrize(
     ("change", "said"),
@@ -314,11 +322,14 @@ def test_a_wrong_line_is_named_in_one_line_and_nothing_is_imported(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"date;fiat_code;rate_kind;rate\n", "line 1: the header must name date,fiat_code"),
+        (b"day,fiat_code,rate_kind,rate\n", "line 1: the header must name date,fiat_code"),
+        (b"date;fiat_code;rate_kind;rate\n2026-11-19;VES;own;1,5\n", "apart by commas, and deci"),
+        (b"date\tfiat_code\trate_kind\trate\n", "line 1: there is no comma in the header"),
         (b"date,fiat_code,rate_kind,rate,rate\n", "line 1: the header must name"),
         (b"", "line 1: the header must name"),
         (HEADER.encode(), "there is no rate in it"),
-        (HEADER.encode() + b"\n\xff\xfe", "is no CSV in UTF-8"),
+        (HEADER.encode() + b"\n\xff\xfe", r"is no CSV in UTF-8 \(.*\): save it as one"),
+        (HEADER.encode() + b'\n"2026', r"is no CSV in UTF-8 \(.*\): save it as one"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_one_line(
