@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from warehouse.settings import PROJECT_ROOT
 
 Install = Callable[["Watch"], None]
+
+_MODELS = PROJECT_ROOT / "dbt_project" / "models"
 
 
 class Watch:
@@ -236,10 +239,15 @@ def _node(watch: Watch, runner: type[Any], name: str | None) -> None:
     manager.add_query = add_query
 
 
-def _model(name: str) -> Install:
+def _model(name: str, *, changes_with_the_market: bool) -> Install:
     def install(watch: Watch) -> None:
         from dbt.task.run import ModelRunner
 
+        from flows import standing
+
+        if not changes_with_the_market:
+            # dbt comes by only where the project is another than the one that stands.
+            vars(standing)["project_digest"] = lambda: "another version"
         _node(watch, ModelRunner, name)
 
     return install
@@ -253,7 +261,13 @@ def _test(watch: Watch) -> None:
 
 def models() -> list[str]:
     """Every model of the project, by name."""
-    return sorted(path.stem for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.sql"))
+    return sorted(path.stem for path in _MODELS.rglob("*.sql"))
+
+
+def _is_view(path: Path) -> bool:
+    text = path.read_text()
+    is_one_by_default = path.relative_to(_MODELS).parts[0] != "marts"
+    return "materialized='view'" in text or (is_one_by_default and "materialized=" not in text)
 
 
 SEEDS, TESTS = "inside a seed", "inside a test of dbt's"
@@ -262,12 +276,19 @@ SEEDS, TESTS = "inside a seed", "inside a test of dbt's"
 def dbt_places() -> dict[str, Place]:
     """Inside each model, and inside seeds and tests."""
     seeds = sorted(path.stem for path in (PROJECT_ROOT / "dbt_project" / "seeds").glob("*.csv"))
-    return {
-        **{f"inside {name}": Place(f"inside {name}", _model(name)) for name in models()},
-        # A seed's runner is a model's.
-        **{f"inside the seed {name}": Place(SEEDS, _model(name)) for name in seeds},
-        TESTS: Place(TESTS, _test),
+    views = {path.stem for path in _MODELS.rglob("*.sql") if _is_view(path)}
+    in_models = {
+        f"inside {name}": Place(
+            f"inside {name}", _model(name, changes_with_the_market=name not in views)
+        )
+        for name in models()
     }
+    # A seed's runner is a model's.
+    in_seeds = {
+        f"inside the seed {name}": Place(SEEDS, _model(name, changes_with_the_market=False))
+        for name in seeds
+    }
+    return {**in_models, **in_seeds, TESTS: Place(TESTS, _test)}
 
 
 def all_places() -> dict[str, Place]:

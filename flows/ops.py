@@ -122,6 +122,14 @@ create table if not exists ops.drift (
 comment on table ops.drift is
     'One row per key of an offer that came, went or changed its type, with the cycle that saw it.';
 create index if not exists drift_first_seen on ops.drift (first_seen_at);
+create table if not exists ops.project (
+    is_only boolean primary key default true check (is_only),
+    project_digest text not null,
+    standing_digest text not null,
+    built_at timestamptz not null default now()
+);
+comment on table ops.project is
+    'The version of the dbt project that stands here, and what its views and seeds are.';
 """
 
 # What only this version of the schema has.
@@ -130,6 +138,7 @@ select 1 from pg_attribute
 where
     attrelid = to_regclass('ops.catalogue_runs')
     and attname = 'request_seconds'
+    and to_regclass('ops.project') is not null
 """
 
 CYCLES, CATALOGUES = "runs", "catalogue_runs"

@@ -124,17 +124,22 @@ def transform(cycle: Cycle) -> int:
     Raises:
         CheckFailed: a model could not be built, or a test is red.
     """
+    from flows import standing
     from flows.transform import run_dbt
 
     with _step(cycle, "transform"):
+        with ops.connected(cycle.warehouse) as connection:
+            selected = standing.selection(connection)
         report = run_dbt(
             cycle.warehouse,
             # What dbt would write of itself nobody reads: `p2p docs` has it made when it is asked.
-            ["build", "--exclude-resource-type", "unit_test", "--no-write-json"],
+            ["build", *selected, "--exclude-resource-type", "unit_test", "--no-write-json"],
             cycle.dbt_home,
             tested="new",
         )
     with ops.connected(cycle.warehouse) as connection:
+        if report.is_success and not selected:
+            standing.note_build(connection)
         ops.note(
             connection,
             cycle.run_id,

@@ -12,6 +12,14 @@ from simulator.market import Market
 from tests.flows.conftest import MINUTES, START, House, moment
 
 CYCLES = 3
+VIEWS_AND_SEEDS = """
+select view.oid::bigint, null
+from pg_class as view
+where view.relkind = 'v' and view.relnamespace::regnamespace::text in ('staging', 'marts')
+union all
+select count(*), max(seeded.xmin::text) from marts.metric_definitions as seeded
+order by 1
+"""
 
 
 @dataclass
@@ -53,8 +61,10 @@ def test_the_flow_run_twice_on_one_market_adds_no_version(moved: Moved) -> None:
     house.go_back_to("moved")
     house.surround(moment(CYCLES))
     assert catalogue() > 0, "nor does what is listed, read afresh in between"
+    standing = house.rows(VIEWS_AND_SEEDS)
     outcome = house.cycle(moment(CYCLES))
     assert outcome.is_success
+    assert house.rows(VIEWS_AND_SEEDS) == standing, "what does not change was made again"
     assert outcome.counts["books_unchanged"] == outcome.counts["books_read"] == 8
 
     history = house.history()
