@@ -106,7 +106,7 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
                 spent = _cycle(side, run_id, now)
                 if number:  # in the first, pages are read from the disk and statistics are new
                     side.seconds.append(spent)
-                    side.marts.append(_seconds_of_marts(side.subject.home))
+                    side.marts.append(seconds_of_marts(side.subject.home))
         _tell_size(figures, sides["shallow"].subject, run_id)
         for name, side in sides.items():
             figures.add(f"history.{name}.transform", median(side.seconds), "s")
@@ -127,18 +127,21 @@ def _cycle(side: _Side, run_id: str, now: Any) -> float:
     return side.subject.run("transform", run_id, now).seconds
 
 
-def _seconds_of_marts(home: Path) -> float:
+def seconds_of_marts(home: Path) -> float:
     """In how many seconds of the last transform a mart was being built, whatever ran beside it."""
     files = [*PROJECT.glob("marts/market/*.sql"), *PROJECT.glob("marts/actors/*.sql")]
     marts = {f"model.p2p.{name}" for name in (*(file.stem for file in files), *UNDER_MARTS)}
-    latest = max(home.rglob("run_results.json"), key=lambda path: path.stat().st_mtime)
-    stretches = [
-        (datetime.fromisoformat(part["started_at"]), datetime.fromisoformat(part["completed_at"]))
-        for result in json.loads(latest.read_text())["results"]
-        if result["unique_id"] in marts
-        for part in result["timing"]
-        if part["name"] == "execute"
-    ]
+    log = max(home.rglob("dbt.log"), key=lambda path: path.stat().st_mtime)
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    latest = events[-1]["info"]["invocation_id"]
+    stretches = []
+    for event in events:
+        told, info = event["data"], event["info"]
+        if (info["name"], info["invocation_id"]) != ("LogModelResult", latest):
+            continue
+        if told["node_info"]["unique_id"] in marts:
+            end = datetime.fromisoformat(told["node_info"]["node_finished_at"])
+            stretches.append((end - timedelta(seconds=told["execution_time"]), end))
     return _covered(stretches).total_seconds()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench.history import give_a_past
+from bench.history import give_a_past, seconds_of_marts
 from tests.dbt.conftest import Dbt, Rows
 from tests.landing import Reading, item, land
 from warehouse.postgres import Warehouse
@@ -17,7 +18,11 @@ RUN = ("run", "--select", "+market_spreads", "+marts.actors", "+price_candles")
 
 
 def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows, dbt_warehouse: Warehouse
+    connection: psycopg.Connection[Any],
+    dbt: Dbt,
+    rows: Rows,
+    dbt_warehouse: Warehouse,
+    dbt_home: Path,
 ) -> None:
     books = [("VES", "USDT", side) for side in ("BUY", "SELL")]
     page = {
@@ -25,6 +30,7 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
     }
     land(connection, "1", [Reading(book, NOON, [page[book]]) for book in books])
     dbt(*RUN)
+    assert seconds_of_marts(dbt_home) > 0
 
     assert give_a_past(dbt_warehouse, 100) == 100
     assert rows("select count(*), count(valid_to) from marts.fact_offers") == [(100, 90)]

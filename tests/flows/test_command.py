@@ -227,8 +227,8 @@ def test_ones_own_rates_are_imported_once_and_taken_in_by_the_next_transform(
     assert "own.csv line 2: rate '1O' is no number" in only_line(refused)
     file.write_text("date,fiat_code,rate_kind,rate\n2026-01-02,VES,own,10\n")
     told = [commanded.p2p("rates", "import", str(file)).stdout for _ in range(2)]
-    assert told[0].startswith("1 rates read, 1 of them new.")
-    assert told[1] == "1 rates read, 0 of them new.\n"
+    assert told[0].startswith("1 rate read, 1 of them new.")
+    assert told[1] == "1 rate read, 0 of them new.\n"
     with commanded.warehouse.connect() as connection:
         admitted = connection.execute(
             "select count(*) from staging.stg_rates__official_rates where rate_kind = 'own'"

@@ -152,7 +152,7 @@ def test_a_warehouse_of_an_earlier_version_tells_its_breaker_too(warehouse: Ware
         assert ask(warehouse, BREAKER).rows == [("open", 1, 2, 0.0, None)]
         connection.execute("alter table ops.runs drop breaker_opened, drop requests_per_second")
         connection.execute("alter table ops.runs drop blocked_seconds")
-        connection.execute("drop table ops.drift")
+        connection.execute("drop table ops.project")
         assert ask(warehouse, BREAKER).rows == [("open", 1, 0, 0.0, None)]
         prepare(connection)
         note(connection, "r", {"breaker_opened": 3, "blocked_seconds": 4.0})
