@@ -71,7 +71,7 @@ def answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) ->
         2 + max(len(column), *(min(row[number].cell_len, _FOLDED) for row in values), 0)
         for number, column in enumerate(columns)
     )
-    if needed <= width:
+    if needed <= width * 5 / 4:  # a little of it folds, and is read all the same
         return table(None, columns, rows)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
     shown.add_column(style="bold", no_wrap=True, max_width=width // 2)
