@@ -83,6 +83,13 @@ def test_a_question_of_the_cookbook_is_answered(built_warehouse: Warehouse, numb
         assert [one for one in told if row.items() <= one.items()], (row, told)
 
 
+def test_the_days_that_metrics_are_joined_to_are_all_from_the_first_reading_to_the_newest(
+    built_warehouse: Warehouse,
+) -> None:
+    days = ask(built_warehouse, "select to_char(day, 'MM-DD') from dim_days order by day").rows
+    assert days == [("11-01",), ("11-02",), ("11-03",)]
+
+
 def test_the_cookbook_answers_twenty_questions() -> None:
     assert list(RECIPES) == list(range(1, 21))
     assert set(PLAIN) <= set(RECIPES)
