@@ -17,22 +17,12 @@ from warehouse.settings import PROJECT_ROOT
 if TYPE_CHECKING:
     import psycopg
 
-ONLY_WHAT_MOVES = (
-    "--select",
-    "config.materialized:incremental",
-    # A table is swapped for a new one, and takes the views upon it with it.
-    "config.materialized:table+",
-    "test_type:data",
-    "--exclude",
-    "resource_type:seed",
-    # Of tests, those go with the seeds that look at nothing else.
-    "--indirect-selection",
-    "cautious",
-)
+ONLY_WHAT_MOVES = ("--selector", "what_moves")
 """What dbt is told, to leave views and seeds alone."""
 
 _FILES = PROJECT_ROOT / "dbt_project"
 _SEEDS = _FILES / "seeds"
+_AT_THE_ROOT = ("dbt_project.yml", "profiles.yml", "selectors.yml")
 
 
 def selection(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
@@ -64,7 +54,7 @@ def project_digest() -> str:
     for package in ("dbt-core", "dbt-postgres"):
         digest.update(f"{package} {version(package)}\0".encode())
     own = sorted(path for path in _FILES.rglob("*") if path.is_file())
-    for path in (PROJECT_ROOT / "dbt_project.yml", PROJECT_ROOT / "profiles.yml", *own):
+    for path in (*(PROJECT_ROOT / name for name in _AT_THE_ROOT), *own):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(PROJECT_ROOT)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

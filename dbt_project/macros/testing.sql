@@ -64,9 +64,13 @@
     where {{ is_among('readings._dlt_load_id', 'select load_id from ops.loads_under_test') }}
 {%- endmacro %}
 
-{#- Runs the release of all loads from test, after a whole build that was green. -#}
+{#-
+    Runs the release of all loads from test, after a build that was green of all that changes with
+    the market.
+-#}
 {% macro release_loads() %}
-    {%- set chosen = invocation_args_dict.get('select') or invocation_args_dict.get('exclude') -%}
+    {%- set chosen = invocation_args_dict.get('select') or invocation_args_dict.get('exclude')
+        or invocation_args_dict.get('selector') not in [none, 'what_moves'] -%}
     {% if execute and flags.WHICH == 'build' and not chosen %}
         {% set red = results | map(attribute='status') | map('string')
             | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list %}

@@ -42,6 +42,7 @@ def moved(house: House) -> Moved:
             house.exchange.advance(MINUTES * 3)
         counts = house.cycle(moment(number)).counts
         assert counts["books_complete"] == counts["books_read"] == BOOKS
+        assert house.rows("select * from ops.loads_under_test") == [], "all was tested, and green"
     house.keep("moved")
     return Moved(house, house.history())
 
@@ -67,6 +68,7 @@ def test_the_flow_run_twice_on_one_market_adds_no_version(moved: Moved) -> None:
     outcome = house.cycle(moment(CYCLES))
     assert outcome.is_success
     assert house.rows(VIEWS_AND_SEEDS) == standing, "what does not change was made again"
+    assert house.rows("select * from ops.loads_under_test") == []
     assert outcome.counts["books_unchanged"] == outcome.counts["books_read"] == BOOKS
 
     history = house.history()
