@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 # The first of these that is new enough makes the environment; PYTHON=... says which.
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-# The installer is the lock's own, so that two machines set up alike.
-UV := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
+# The installer is the lock's own, with its hashes, so that two machines set up alike.
+UV := sed -n '/^uv==/,/[^\\]$$/p' requirements.lock
 # Trust what the machine's own tools trust: pip does, and a company's index may need it.
 export UV_SYSTEM_CERTS := 1
 # Says for which folder the environment was made whole: in another one its commands would not start.
@@ -41,7 +41,8 @@ $(STAMP): requirements.lock pyproject.toml $(ELSEWHERE)
 		fi; \
 		echo "Making $(VENV) with $$("$$python" --version), from requirements.lock ..."; \
 		"$$python" -m venv --clear $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input '$(UV)'; \
+		$(UV) > $(VENV)/uv.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r $(VENV)/uv.lock; \
 	else \
 		echo "Bringing $(VENV) up to requirements.lock ..."; \
 	fi && \

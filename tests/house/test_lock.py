@@ -87,3 +87,17 @@ def test_the_lock_holds_nothing_that_nobody_asks_for() -> None:
 def test_what_is_installed_is_what_the_lock_says() -> None:
     installed = {name: distribution(name).version for name in pins()}
     assert installed == pins()
+
+
+def test_whatever_an_installer_fetches_is_held_to_the_lock_s_hashes() -> None:
+    for name in ("Makefile", "Dockerfile"):
+        text = tree.text(tree.ROOT / name).replace("\\\n", " ")
+        installs = [line.strip() for line in re.findall(r"pip (?:install|sync)[^\n&;]*", text)]
+        assert len(installs) == 3, name
+        assert [
+            line
+            for line in installs
+            # But our own package, from this tree, alone and with what is there to build it.
+            if "--require-hashes" not in line
+            and not {"--no-deps", "--no-build-isolation", "--editable"} <= set(line.split())
+        ] == []
