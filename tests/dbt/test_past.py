@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,18 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
     assert rows(lives) == [(100, 90)]
     assert rows(days) == [(100, 10, NOON.date())]
     assert rows(hours) == [(20,)]
+
+    # What asks for the readings since a time does not go through all of them first.
+    asked = "explain (format json) select * from staging.stg_binance_p2p__snapshots where {}"
+    for since in ("started_at >= now()", "load_id = '1'"):
+        ((plan,),) = rows(asked.format(since))
+        (node,) = (one for one in nodes(plan[0]["Plan"]) if one.get("Relation Name") == "snapshots")
+        limit = node.get("Index Cond", "") + node.get("Filter", "") + node.get("Recheck Cond", "")
+        assert since.split()[0] in limit
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a plan, from the top."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)

@@ -2,7 +2,8 @@ with
 
 source as (
 
-    {{ admitted_rows(source('binance_p2p', 'snapshots'), ['snapshot_id']) }}
+    -- The time, which the id tells too, is in the key for what asks for the readings since one.
+    {{ admitted_rows(source('binance_p2p', 'snapshots'), ['snapshot_id', 'started_at']) }}
 
 ),
 
