@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from flows import ops
 from flows.cycle import CheckFailed
 from load.partitions import Busy, Partition
@@ -157,10 +159,12 @@ def _take_back(connection: psycopg.Connection[Any], loads: list[str]) -> None:
     """
     with connection.transaction():
         connection.execute("create table if not exists ops.retold_loads (load_id text primary key)")
-        for table in ("ops.retold_loads", "ops.loads_under_test"):
+        for table in ("retold_loads", "loads_under_test"):
             connection.execute(
-                f"insert into {table} (load_id) select unnest(%s::text[])"  # noqa: S608
-                " on conflict (load_id) do nothing".encode(),
+                sql.SQL(
+                    "insert into ops.{} (load_id) select unnest(%s::text[])"
+                    " on conflict (load_id) do nothing"
+                ).format(sql.Identifier(table)),
                 [loads],
             )
         connection.execute("delete from ops.transformed_loads where load_id = any(%s)", [loads])
