@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+import requests
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -29,6 +31,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed
 from prefect.types import DateTime
 
@@ -46,6 +49,7 @@ Result = TypeVar("Result")
 
 SKIPPED = "Skipped"
 MISSED = "Missed"
+_PARENT: ContextVar[int | None] = ContextVar("parent", default=None)
 _SET_PARENT_DEATH_SIGNAL = 1  # of sys/prctl.h
 _SECONDS_TO_STOP = 30.0
 _GLANCE_SECONDS = 0.5
@@ -72,6 +76,10 @@ def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]
             level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
             log.log(level, "run failed", extra={"flow": body.__name__}, exc_info=failure)
             raise
+        finally:
+            if nobody_listens():
+                log.info("run ended, and whoever started it is gone")
+                os._exit(0)  # Prefect would go on asking for its server
 
     return run
 
@@ -86,6 +94,17 @@ def bury_the_dead() -> None:
             [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING],
             Crashed(message="The process ended without a word."),
         )
+
+
+def nobody_listens() -> bool:
+    """Whether whoever started this run is gone, and Prefect's server with it."""
+    parent = _PARENT.get()
+    if parent is None or os.getppid() == parent:
+        return False
+    try:
+        return not requests.get(f"{PREFECT_API_URL.value()}/health", timeout=2).ok
+    except requests.RequestException:
+        return True
 
 
 def _scheduled_run() -> FlowRun | None:
@@ -122,6 +141,7 @@ def _settle(kinds: list[StateType], state: State[Any]) -> None:
 def _end_with_parent() -> None:
     """Be asked to stop when whoever started us is gone: nobody else would hear how it went."""
     parent = os.getppid()
+    _PARENT.set(parent)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
         if os.getppid() != parent:

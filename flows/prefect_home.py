@@ -46,7 +46,9 @@ def guard_server() -> None:
     from prefect.server.api import server
 
     def start(args: list[str], **kwargs: Any) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(args, start_new_session=True, **kwargs)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - Prefect's own command
+            args, start_new_session=True, **kwargs
+        )
         end_with_us(process.pid)
         return process
 
@@ -60,7 +62,7 @@ def end_with_us(pid: int) -> None:
     """Have the process `pid` told to end as soon as this one is gone, however it goes."""
     read, _ = os.pipe()  # the other end is ours alone, and the kernel closes it with us
     # In a session of its own: what ends our group must leave the watcher to its work.
-    subprocess.Popen(  # noqa: S603
+    subprocess.Popen(  # noqa: S603 - the command is ours, with a number in it
         ["/bin/sh", "-c", f"read _ || kill {pid}"],
         stdin=read,
         stdout=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import ops
+from flows.attended import nobody_listens
 from flows.cycle import CheckFailed, Cycle
 from flows.measured import measured
 from flows.summary import CycleOutcome, markdown
@@ -202,7 +203,8 @@ def close_run(cycle: Cycle, state: str, error: str | None) -> CycleOutcome:
         outcome = CycleOutcome.close(
             connection, cycle.run_id, state, error, cycle.surroundings.clock()
         )
-    create_markdown_artifact(
-        key="cycle", markdown=markdown(outcome), description=f"Cycle {cycle.run_id}"
-    )
+    if not nobody_listens():
+        create_markdown_artifact(
+            key="cycle", markdown=markdown(outcome), description=f"Cycle {cycle.run_id}"
+        )
     return outcome
