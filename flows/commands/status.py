@@ -22,9 +22,9 @@ def status() -> int:
             "select to_regclass('ops.runs'), to_regclass('marts.fact_snapshots'),"
             " to_regclass('ops.drift'), to_regclass('marts.official_rates')",
         ).rows[0]
-        if present[0] is None:
+        runs = ask(warehouse, RUNS) if present[0] is not None else None
+        if runs is None or not runs.rows:  # `p2p init` makes the table
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
-        runs = ask(warehouse, RUNS)
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
         for breaker in ask(warehouse, BREAKER).rows:
             out.print(cell(breaker_line(*breaker)))
