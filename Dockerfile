@@ -2,6 +2,7 @@
 # and from wheels only. Names no user: 10001 is nobody's on the host.
 FROM python:3.11.9-slim-bookworm
 ENV HOME=/var/lib/p2p USER=p2p PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false \
     P2P_HOME=/var/lib/p2p PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin
 WORKDIR /app
 COPY requirements.lock pyproject.toml ./

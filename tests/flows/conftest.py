@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from datetime import UTC, datetime, timedelta
@@ -188,15 +189,52 @@ def command(*arguments: str) -> list[str]:
 def settings_of(house: House, **changes: str) -> dict[str, str]:
     """The environment that leads `p2p` to the house."""
     assert house.settings.database_url is not None
+    url = house.settings.database_url.get_secret_value()
+    return {**settings_at(house.settings.home, house.exchange), "DATABASE_URL": url, **changes}
+
+
+def settings_at(home: Path, exchange: Exchange) -> dict[str, str]:
+    """The environment that has `p2p` work in a home and ask this exchange, without a pace."""
     return {
-        "DATABASE_URL": house.settings.database_url.get_secret_value(),
-        "P2P_HOME": str(house.settings.home),
-        "P2P_API_URL": house.exchange.url,
-        "P2P_RATES_URL": house.exchange.url,
-        "P2P_SPOT_URL": house.exchange.url,
+        "P2P_HOME": str(home),
+        "P2P_API_URL": exchange.url,
+        "P2P_RATES_URL": exchange.url,
+        "P2P_SPOT_URL": exchange.url,
         "P2P_REQUESTS_PER_SECOND": "1000",
-        **changes,
     }
+
+
+def overheard(folder: Path, environment: dict[str, str]) -> dict[str, str]:
+    """The environment in which each Python process tells in `folder` what it sends, and to whom.
+
+    Without what silences a library for other reasons: that this is a test.
+    """
+    folder.mkdir(exist_ok=True)
+    quieted = {"CI", "DO_NOT_TRACK", "GITHUB_ACTIONS", "PREFECT_SERVER_ANALYTICS_ENABLED"}
+    return {
+        **{name: value for name, value in environment.items() if name not in quieted},
+        "OVERHEARD": str(folder),
+        "PYTHONPATH": str(Path(__file__).parent / "overheard"),
+    }
+
+
+def telling_nobody(folder: Path, program: str) -> set[str]:
+    """See that no such process sent anything home; the libraries that were asked about it."""
+    said = [json.loads(file.read_text()) for file in folder.glob("*.json")]
+    ours = [one for one in said if program in " ".join(one["line"])]
+    for one in ours:
+        assert set(one["hosts"]) <= {"127.0.0.1", "localhost"}, one["line"]
+        assert not [name for name, sends in one["sends"].items() if sends], one["line"]
+    return {name for one in ours for name in one["sends"]}
+
+
+def files_with(home: Path, secrets: Iterable[str]) -> list[Path]:
+    """The files below `home` that hold one of these."""
+    return [
+        path
+        for path in home.rglob("*")
+        if path.is_file() and any(secret.encode() in path.read_bytes() for secret in secrets)
+    ]
 
 
 def only_line(done: subprocess.CompletedProcess[str]) -> str:

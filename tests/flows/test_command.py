@@ -19,9 +19,17 @@ from simulator.answers import FIAT_LIST
 from simulator.replay import Replay
 from simulator.server import Exchange
 from tests.conftest import PROJECT
-from tests.flows.conftest import PATIENCE, command, only_line
+from tests.flows.conftest import (
+    PATIENCE,
+    command,
+    files_with,
+    only_line,
+    overheard,
+    settings_at,
+    telling_nobody,
+)
 from tests.flows.recordings import BUY, DOUBLED, recorded_frames, write_recordings
-from tests.flows.test_refusals import KEY, PASSWORD, files_with_secrets
+from tests.flows.test_refusals import KEY, PASSWORD
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import load_settings
@@ -36,6 +44,7 @@ class Commanded:
     home: Path
     warehouse: Warehouse
     environment: dict[str, str]
+    overheard: Path
     before: Done
     run: Done
 
@@ -70,13 +79,10 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
         Exchange(Replay(write_recordings(folder, [frame]))) as exchange,
     ):
         ours = ("P2P_", "PREFECT_", "DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL")
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
-            "P2P_HOME": str(home),
-            "P2P_API_URL": exchange.url,
-            "P2P_RATES_URL": exchange.url,
-            "P2P_SPOT_URL": exchange.url,
-            "P2P_REQUESTS_PER_SECOND": "1000",
+            **overheard(folder / "overheard", outside),
+            **settings_at(home, exchange),
             "BINANCE_API_KEY": KEY,
             # Where `dbt` alone would write into the project.
             "DBT_TARGET_PATH": str(folder / "target"),
@@ -89,7 +95,7 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
             command("run", "--fiats", "VES", "--assets", "USDT"),
             {**environment, "DATABASE_URL": url, "P2P_LOG_FORMAT": "json"},
         )
-        yield Commanded(home, warehouse, environment, before, run)
+        yield Commanded(home, warehouse, environment, folder / "overheard", before, run)
     erase(home)
 
 
@@ -119,11 +125,16 @@ def test_with_the_setting_each_event_is_one_json_object(commanded: Commanded) ->
     assert [event["event"] for event in logged] == [event["event"] for event in events]
 
 
+def test_no_library_tells_its_makers_anything(commanded: Commanded) -> None:
+    run = telling_nobody(commanded.overheard, "import main; main() run")
+    assert run == {"prefect", "prefect server", "dlt", "dbt", "great_expectations"}
+
+
 def test_no_secret_is_anywhere_below_the_home_nor_said(commanded: Commanded) -> None:
     files = [path for path in commanded.home.rglob("*") if path.is_file()]
     folders = {path.relative_to(commanded.home).parts[0] for path in files}
     assert {"dbt", "dlt", "docs", "logs", "prefect"} <= folders
-    assert files_with_secrets(commanded.home) == []
+    assert files_with(commanded.home, (KEY, PASSWORD)) == []
     for secret in (KEY, PASSWORD):
         assert secret not in commanded.run.stdout + commanded.run.stderr
 
@@ -212,6 +223,7 @@ def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) 
     built = commanded.dbt("build")
     assert built.returncode == 0, built.stdout
     assert "ERROR=0" in built.stdout
+    assert telling_nobody(commanded.overheard, "dbt.cli.main") == {"dbt"}
     judged = commanded.dbt("source", "freshness")
     assert judged.returncode == 0, judged.stdout
     assert "PASS freshness of binance_p2p.snapshots" in judged.stdout

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.flows.conftest import PATIENCE, House, command, only_line, p2p, settings_of
+from tests.flows.conftest import (
+    PATIENCE,
+    House,
+    command,
+    files_with,
+    only_line,
+    p2p,
+    settings_of,
+)
 from warehouse.postgres import Warehouse
 
 KEY = "an-api-key-nobody-must-see"
@@ -61,16 +69,6 @@ def log_of(home: Path) -> str:
     return (home / "logs" / "p2p.log").read_text()
 
 
-def files_with_secrets(home: Path) -> list[Path]:
-    """The files below `home` that hold a secret."""
-    return [
-        path
-        for path in home.rglob("*")
-        if path.is_file()
-        and any(secret.encode() in path.read_bytes() for secret in (KEY, PASSWORD))
-    ]
-
-
 def test_offline_one_line_names_the_setting_and_the_demo(
     reachable: dict[str, str], home: Path, closed_port: int
 ) -> None:
@@ -87,7 +85,7 @@ def test_offline_one_line_names_the_setting_and_the_demo(
     assert any("ExchangeOutOfReach" in event.get("traceback", "") for event in events)
     said = [event for event in done.stderr.splitlines() if event != line]
     assert [json.loads(event) for event in said]
-    assert files_with_secrets(home) == []
+    assert files_with(home, (KEY, PASSWORD)) == []
     assert not {KEY, PASSWORD} & set(done.stderr.split())
 
 
@@ -127,7 +125,7 @@ def test_a_role_that_may_not_write_is_told_so_before_anything_is_read(
     assert "the role reader may not create tables" in only_line(done)
     assert house.exchange.requests == asked
     assert "Traceback" in log_of(home)
-    assert files_with_secrets(home) == []
+    assert files_with(home, (KEY, PASSWORD)) == []
 
 
 def test_a_server_that_is_down_is_one_line(
@@ -138,7 +136,7 @@ def test_a_server_that_is_down_is_one_line(
     assert done.returncode == 2
     assert f"127.0.0.1:{closed_port}" in only_line(done)
     assert "Traceback" in log_of(home)
-    assert files_with_secrets(home) == []
+    assert files_with(home, (KEY, PASSWORD)) == []
     assert PASSWORD not in done.stderr
 
 

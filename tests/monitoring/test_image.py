@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import PROJECT
@@ -19,6 +20,23 @@ def dockerfile(instruction: str) -> list[str]:
 
 def test_the_base_of_our_own_image_is_pinned_too() -> None:
     assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+", dockerfile("FROM")[0])
+
+
+def test_nothing_that_runs_from_the_image_tells_prefects_makers_of_it() -> None:
+    set_in_it = dict(pair.split("=", 1) for pair in " ".join(dockerfile("ENV")).split())
+    asked = (
+        "from prefect._internal.analytics import is_telemetry_enabled as sdk;"
+        "from prefect.settings import get_current_settings as settings;"
+        "print(sdk(), settings().server.analytics_enabled)"
+    )
+    for environment, sends in ((set_in_it, "False False"), ({}, "True True")):
+        done = subprocess.run(
+            [sys.executable, "-c", asked],
+            env={**environment, "PATH": "", "HOME": "/nowhere"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.split("\n")[0] == sends, done.stderr
 
 
 def test_the_steps_of_the_image_make_an_environment_that_runs_the_command(tmp_path: Path) -> None:
