@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from report import figures
 from report.axes import Scale, Times
+from report.columns import FEWEST
 from report.frame import HEIGHT, across, framed, grid, height_of
 from report.markup import Content, Markup, element
 from report.marts import Marts, Row
@@ -18,8 +19,6 @@ FEWEST_DAYS = 5
 WHOLE = 80.0
 """Per cent of the expected readings, below which a candle is hollow."""
 
-FEWEST = 7
-"""Steps that a chart has room for at the least."""
 
 CANDLES = """
 select

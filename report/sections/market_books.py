@@ -7,34 +7,12 @@ from report.markup import Content, element
 from report.marts import Marts, Row
 from report.page import Section
 from report.pairs import SIDES
-
-LARGEST = 15
-
-BOOKS = """
-with latest as (
-    select distinct on (fiat_code, asset_code, side) *
-    from marts.market_quotes
-    where
-        not is_withheld
-        and snapshot_at > (
-            select max(started_at) - interval '1 day' from marts.fact_snapshots
-        )
-    order by fiat_code, asset_code, side, snapshot_at desc
-)
-
-select
-    trading_pair, side, n_offers, n_eligible, n_advertisers, tradable_quantity, asset_code,
-    executable_value / nullif(tradable_value, 0) as executable_share,
-    hhi, cr4, confidence, snapshot_at
-from latest
-order by n_offers desc, trading_pair, side
-limit %(most)s
-"""
+from report.sections.largest import largest_books
 
 
 def write(marts: Marts) -> Section:
     """The largest books by offers."""
-    books = marts.rows(BOOKS, most=LARGEST)
+    books = largest_books(marts)
     most = max((row["n_offers"] for row in books), default=1) or 1
     heads = [
         "book", "offers", "", "eligible", "advertisers", "on offer", "one order each", "HHI",

@@ -9,8 +9,7 @@ from report.markup import Content, element
 from report.marts import Marts, Row
 from report.page import Section
 from report.pairs import SIDES
-
-LARGEST = 15
+from report.sections.largest import largest_books
 
 NOTIONS = {
     "best_raw": "best of all",
@@ -23,37 +22,17 @@ NOTIONS = {
     "median": "median of all",
 }
 
-BOOKS = """
-with latest as (
-    select distinct on (fiat_code, asset_code, side) *
-    from marts.market_quotes
-    where
-        not is_withheld
-        and snapshot_at > (
-            select max(started_at) - interval '1 day' from marts.fact_snapshots
-        )
-    order by fiat_code, asset_code, side, snapshot_at desc
-)
-
-select
-    trading_pair, side, reference_price, reference_price_kind, best_raw, best_eligible,
-    conservative_5th, ref_q25, top10_median, vwap_eligible, vwap, median
-from latest
-where reference_price is not null
-order by n_offers desc, trading_pair, side
-limit %(most)s
-"""
-
 
 def write(marts: Marts) -> Section:
     """How far each notion is from the reference price of its book."""
+    books = [row for row in largest_books(marts) if row["reference_price"] is not None]
     heads = ["book", "reference", "notion", *NOTIONS.values()]
     return Section(
         "Price and its notions",
         "One number is never the price: the reference price of the largest books, each in its "
         "last trusted reading of 24 hours, and how far the other notions are from it, in per "
         "cent; above 0 is dearer. `p2p report --pair` draws them over time.",
-        bars.table(heads, [_row(row) for row in marts.rows(BOOKS, most=LARGEST)]),
+        bars.table(heads, [_row(row) for row in books]),
     )
 
 
