@@ -54,17 +54,26 @@ class Shape:
         self.parts: Counter[str] = Counter()
         self.examples: dict[str, dict[str, str]] = {}
         """By path and JSON type, as the value came, cut."""
-        self._forms: Counter[tuple[str, tuple[str, ...], tuple[type, ...]]] = Counter()
+        self._forms: dict[tuple[str, tuple[str, ...], tuple[type, ...]], list[int]] = {}
+        """How often each was met, in a list of one: so a form, some 200 names, is hashed once."""
         self._packed: tuple[bytes, int] | None = None
 
-    def add(self, item: Mapping[str, Any]) -> None:
-        """Note one offer. Offers are alike: what looks like one before costs next to nothing."""
+    def add(self, item: Mapping[str, Any]) -> bool:
+        """Note one offer, and tell whether a part of it looks like none before.
+
+        Offers are alike: one that looks like one before costs next to nothing.
+        """
+        is_unlike = False
         for place, part in parts(item):
             form = place, tuple(part), tuple(map(type, part.values()))
             self.parts[place] += 1
-            if form not in self._forms:
+            times = self._forms.get(form)
+            if times is None:
+                is_unlike = True
+                times = self._forms[form] = [0]
                 self._examine(place, part)
-            self._forms[form] += 1
+            times[0] += 1
+        return is_unlike
 
     def pack(self) -> None:
         """End it: what was noted takes 80 kB, and a thousand readings may wait to land."""
@@ -83,7 +92,7 @@ class Shape:
 
     def _carried(self) -> Counter[str]:
         carried: Counter[str] = Counter()
-        for (place, keys, _), times in self._forms.items():
+        for (place, keys, _), (times,) in self._forms.items():
             for key in keys:
                 carried[_path(place, key)] += times
         return Counter({path: carried[path] for path in self.examples})

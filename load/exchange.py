@@ -258,6 +258,11 @@ class Exchange:
         if session is None:
             session = requests.Session()
             session.headers.update(self._headers)
+            # Asked once what the surroundings say of proxies and certificates: `requests` would
+            # ask before each page, and look for a password of the user's to send along.
+            asked = session.merge_environment_settings(self._base, {}, None, None, None)
+            session.proxies, session.verify = asked["proxies"], asked["verify"]
+            session.trust_env = False
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1))
             self._sessions.own = session

@@ -6,11 +6,11 @@ is read is whole, one that lost an offer over a page edge is not.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -123,7 +123,8 @@ class _Tally:
 
     def add(self, answer: Answer, total: int | None, reading: Reading) -> None:
         for item in answer.data:
-            reading.shape.add(item)  # before its digest is taken, which takes a key away
+            if reading.shape.add(item):  # before its digest is taken, which takes a key away
+                self._note_new_fields(item, reading)
         said = [(offer_number(item), digest(item)) for item in answer.data]
         for number, _ in said:
             if number is None:
@@ -131,14 +132,16 @@ class _Tally:
             else:
                 self.numbers.add(number)
         self.digests += [(number or "", content) for number, content in said]
-        for item in answer.data:
-            for path, kind in new_fields(item):
-                if len(reading.new_fields) < _MOST_NEW_FIELDS:
-                    reading.new_fields.setdefault(path, kind)
         if total is not None:
             smallest = self.smallest_total
             self.smallest_total = total if smallest is None else min(smallest, total)
         self.bytes += len(answer.body)
+
+    @staticmethod
+    def _note_new_fields(item: Mapping[str, Any], reading: Reading) -> None:
+        for path, kind in new_fields(item):
+            if len(reading.new_fields) < _MOST_NEW_FIELDS:
+                reading.new_fields.setdefault(path, kind)
 
     @property
     def is_short(self) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import threading
 import tracemalloc
 from contextlib import suppress
+from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from load.exchange import (
     LARGEST_ANSWER,
+    SEARCH,
     TRIES,
     CallFailed,
     Exchange,
@@ -200,6 +202,28 @@ def test_the_key_is_sent_and_never_logged(
     search(Exchange(stub.url, pacer, api_key="geheim", clock=clock))
     assert stub.headers[0]["X-MBX-APIKEY"] == "geheim"
     assert "geheim" not in caplog.text + str([vars(record) for record in caplog.records])
+
+
+def test_a_password_that_the_user_keeps_for_the_host_is_not_sent_along(
+    stub: Stub, pacer: Pacer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password geheim\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    stub.put("VES-USDT-BUY", [offer(1)])
+    search(Exchange(stub.url, pacer))
+    assert "Authorization" not in stub.headers[0]
+
+
+def test_the_proxy_of_the_surroundings_is_used(
+    stub: Stub, pacer: Pacer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", stub.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    stub.override = lambda *_: envelope([offer(1)], 1)
+    assert search(Exchange("http://exchange.invalid", pacer))
+    assert stub.requests[0][0] == f"http://exchange.invalid{SEARCH}"
 
 
 def test_without_a_key_no_key_is_sent(exchange: Exchange, stub: Stub) -> None:
