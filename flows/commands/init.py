@@ -23,7 +23,12 @@ def init() -> int:
         ops.prepare(connection)
         made = roles.set_up(connection)
     out.print(f"The database is set up. Roles made: {', '.join(made) or 'none, they were there'}.")
-    if made:
+    if made and settings.database_url is None:
+        out.print(
+            "The embedded server asks for no password: only you reach its socket, and log in as "
+            "any of them."
+        )
+    elif made:
         out.print(
             "They have no password yet, so none logs in by one: in psql, \\password loader "
             "and so on, or make a login of your own a member of them.",

@@ -248,6 +248,18 @@ def test_ones_own_rates_are_imported_once_and_taken_in_by_the_next_transform(
     assert admitted == (1,)
 
 
+def test_init_makes_the_roles_and_asks_for_no_password_where_none_is_wanted(
+    commanded: Commanded,
+) -> None:
+    first, again = commanded.p2p("init"), commanded.p2p("init")
+    said = " ".join(first.stdout.split())
+    assert "Roles made: loader, transformer, analyst." in said
+    assert "The embedded server asks for no password" in said
+    assert "\\password" not in said
+    assert again.stdout.endswith("Roles made: none, they were there.\n")
+    assert commanded.p2p("sql", "select count(*) from fact_offers").returncode == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["run", "--what"], ["what"], ["sql"], ["rates"], ["exchange", "--faults", "nope=1"], []],

@@ -115,6 +115,7 @@ def test_a_member_of_both_roles_runs_the_whole_line_and_an_analyst_reads_it(line
             connection.execute("select * from staging.pages")
     assert offers
     assert quotes
+    assert "\\password loader" in line.said, "where logins are by password, init says how"
     with line.connect("line_worker") as connection:
         owners = connection.execute(
             "select distinct nspname, relowner::regrole::text from pg_class"
