@@ -23,8 +23,8 @@ def clean(raw: bytes) -> tuple[bytes, int]:
     r"""The bytes of a JSON text as PostgreSQL can hold them, and how many characters that took.
 
     Replaced by U+FFFD: raw NUL, `\u0000`, lone surrogates (`\ud83d` without its other half), and
-    whatever is no UTF-8. A byte order mark is dropped. A clean page costs five searches for a
-    constant, some 20 microseconds for 60 KB.
+    whatever is no UTF-8. A byte order mark is dropped. A page without a backslash, as most are,
+    costs some 20 microseconds for 70 KB, most of them for looking at its UTF-8.
     """
     cleaned = 0
     if raw.startswith(_BYTE_ORDER_MARK):
@@ -38,7 +38,7 @@ def clean(raw: bytes) -> tuple[bytes, int]:
         text = raw.decode(errors="replace")
         cleaned += text.count("\ufffd") - raw.count(REPLACEMENT)
         raw = text.encode()
-    if b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw:
+    if b"\\" in raw and (b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw):
         raw, replaced = _clean_escapes(raw)
         cleaned += replaced
     return raw, cleaned
