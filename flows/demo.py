@@ -38,11 +38,10 @@ def demo_settings(settings: Settings) -> Settings:
 def run_demo(settings: Settings) -> list[CycleOutcome]:
     """Run the cycles and return what each came to; `settings` are those of `demo_settings`."""
     from flows.elt import elt
-    from flows.prefect_home import guard_server
+    from flows.head_start import take_head_start
     from simulator.market import Market
     from simulator.server import Exchange
 
-    guard_server()
     begun = datetime.now(UTC) - timedelta(minutes=(CYCLES - 1) * MINUTES_BETWEEN)
     market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
     outcomes: list[CycleOutcome] = []
@@ -55,6 +54,8 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
             if number > 1:
                 exchange.advance(MINUTES_BETWEEN)
             with CycleProgress(f"cycle {number} of {CYCLES}: ") as progress:
+                if number == 1:
+                    take_head_start()
                 SURROUNDINGS.set(
                     Surroundings(
                         settings=settings,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +39,39 @@ def prepare(home: Path) -> None:
         os.environ.setdefault(name, value)
 
 
-def guard_server() -> None:
+def begin_server() -> Callable[[], None] | None:
+    """Start the server that this process needs for itself, and return what waits until it answers.
+
+    Its libraries and its database take it some seconds. Nothing is started, nor to be waited for,
+    where `PREFECT_API_URL` names a server.
+    """
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return None
+    _guard_server()
+    # Prefect keeps one a process: whoever asks for a client gets this one.
+    server, failures = SubprocessASGIServer(), list[BaseException]()
+
+    def begin() -> None:
+        try:
+            server.start()
+        except BaseException as failure:  # noqa: BLE001 - raised where it is waited for
+            failures.append(failure)
+
+    thread = threading.Thread(target=begin, name="prefect-server", daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        thread.join()
+        for failure in failures:
+            raise failure
+
+    return wait
+
+
+def _guard_server() -> None:
     """Have the server that this process starts for itself end with it, and not before.
 
     Prefect starts it in our process group and ends it when Python exits. So a Ctrl-C would end it

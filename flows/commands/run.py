@@ -15,10 +15,10 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     from flows.console import CycleProgress, cell, out
     from flows.cycle import SURROUNDINGS, Surroundings
     from flows.elt import elt
-    from flows.prefect_home import guard_server
+    from flows.head_start import take_head_start
 
-    guard_server()
     with CycleProgress() as progress:
+        take_head_start()
         SURROUNDINGS.set(
             Surroundings(settings=settings, on_progress=progress.loaded, on_step=progress.step)
         )
