@@ -8,7 +8,7 @@ is cut short, one has its sides swapped, and one advertiser writes HTML where ot
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,10 +31,10 @@ SWAPPED = ("VES", "USDT", "SELL"), 1, 4
 """A book with the day and the reading, counted from 0, that is not to be trusted."""
 
 
-def land_market(connection: psycopg.Connection[Any]) -> None:
-    """Land the three days, a load each."""
+def land_market(connection: psycopg.Connection[Any], days: Iterable[int] = range(DAYS)) -> None:
+    """Land the three days, or others, counted from 0, a load each."""
     books: list[Book] = [(fiat, "USDT", side) for fiat in PRICES for side in ("BUY", "SELL")]
-    for day in range(DAYS):
+    for day in days:
         readings = [_reading(book, day, number) for number in range(READINGS) for book in books]
         land(connection, f"{day + 1}", readings, run_id=f"run-{day + 1}")
         _land_rates(connection, day)

@@ -18,7 +18,7 @@ from load.landed import create_tables
 from load.partitions import kept_from
 from load.source import TABLES
 from tests.dbt.conftest import Dbt, Rows, empty
-from tests.dbt.test_history import BUY, CORE, TOLD, history, random_loads
+from tests.dbt.test_history import BUY, CORE, random_loads
 from tests.landing import Reading, item, land
 from tests.made_up_market import land_market
 from warehouse.errors import UserError
@@ -82,6 +82,22 @@ def keep_from(connection: Connection, warehouse: Warehouse, settings: Settings, 
     assert kept_from(connection) == midnight(day).date()
 
 
+Told = dict[str, list[Any]]
+
+
+def told_in(connection: Connection) -> Told:
+    """All that the marts tell, and which load each reading came with."""
+    loads = connection.execute(
+        "select snapshot_id, load_id from marts.fact_snapshots order by snapshot_id"
+    ).fetchall()
+    return {**everything(connection), "loads of fact_snapshots": loads}
+
+
+def assert_equal(told: Told, expected: Told) -> None:
+    """Every table, in every column; by their names, as what they hold would fill the screen."""
+    assert {table for table in expected if told.get(table) != expected[table]} == set()
+
+
 @pytest.mark.parametrize("seed", [4, 5])
 def test_after_retention_the_facts_go_on_as_if_nothing_had_been_dropped(
     connection: Connection,
@@ -96,7 +112,7 @@ def test_after_retention_the_facts_go_on_as_if_nothing_had_been_dropped(
     for number in (0, 1, 2, 3, 4, 5):
         land(connection, f"load-{number}", loads[number])
     dbt("run", *CORE)
-    never_dropped = history(connection)
+    never_dropped = told_in(connection)
 
     begin(connection)
     for number in (0, 1):
@@ -114,29 +130,59 @@ def test_after_retention_the_facts_go_on_as_if_nothing_had_been_dropped(
     keep_from(connection, dbt_warehouse, archived, 4)
     land(connection, "load-5", loads[5])
     dbt("run", *CORE)
-    assert_equal(history(connection), never_dropped)
+    assert_equal(told_in(connection), never_dropped)
     kept = rows("select distinct _dlt_load_id from staging.pages order by 1")
     assert kept == [("load-4",), ("load-5",), ("load-too-late",)]
 
     refused = dbt("run", *CORE, "--full-refresh", must_succeed=False)
     assert not refused.is_success
     assert all("P2P_ARCHIVE_URL" in said.message for said in refused.failures)
-    assert_equal(history(connection), never_dropped)
+    assert_equal(told_in(connection), never_dropped)
+
+
+def test_after_retention_the_marts_go_on_and_are_told_again_as_if_nothing_had_been_dropped(
+    connection: Connection,
+    dbt: Dbt,
+    dbt_warehouse: Warehouse,
+    archived: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.made_up_market.SWAPPED", None)  # which a test of dbt's is red for
+    monkeypatch.setattr("tests.made_up_market.START", FIRST + timedelta(hours=10))
+    begin(connection)
+    land_market(connection, [0, 1, 2, 3])
+    dbt("run")
+    never_dropped = told_in(connection)
+    assert [table for table, rows in never_dropped.items() if not rows] == []
+
+    begin(connection)
+    land_market(connection, [0])
+    dbt("run")
+    keep_from(connection, dbt_warehouse, archived, 1)
+    late = Reading(BUY, midnight(0) + timedelta(hours=1), [[item("1299000000000000001")]])
+    land(connection, "too-late", [late])
+    for day in (2, 1):  # the one comes late, behind what was told
+        land_market(connection, [day])
+        dbt("run")
+    keep_from(connection, dbt_warehouse, archived, 2)
+    land_market(connection, [3])
+    dbt("run")
+    assert_equal(told_in(connection), never_dropped)
+
+    dbt("run", "--full-refresh", "--select", "marts.market", "marts.actors")
+    assert_equal(told_in(connection), never_dropped)
 
     ops.refuse_late(connection, "run")
     bare = archived.model_copy(update={"archive_url": None})
     with pytest.raises(UserError, match=r"P2P_ARCHIVE_URL.*--from"):
         rebuild(dbt_warehouse, bare)
+    rebuild(dbt_warehouse, bare, midnight(2).date())
+    assert_equal(told_in(connection), never_dropped)
+
     rebuild(dbt_warehouse, archived)
     assert kept_from(connection) is None
-    assert_equal(history(connection), never_dropped)
-    keep_from(connection, dbt_warehouse, archived, 4)
-
-
-def assert_equal(told: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Table by table, so that a difference names its table."""
-    for table in TOLD:
-        assert told[table] == expected[table], table
+    assert_equal(told_in(connection), never_dropped)
+    keep_from(connection, dbt_warehouse, archived, 2)
 
 
 def test_what_the_facts_have_not_taken_in_is_not_dropped(
