@@ -114,12 +114,19 @@
 {#-
     Returns a query of the loads that `models` have taken in and some consumer has not. One that has
     taken in none has yet to be built, and will ask the view.
+
+    Looked for among the loads that no green build has seen whole, and those that this run claims:
+    whatever all consumers have taken in would else be asked of each of them in every cycle.
 -#}
 {% macro unread_loads(models) -%}
     select taken.load_id
     from ops.transformed_loads as taken
     where
         taken.model = '{{ models[0] }}'
+        and {{ is_among(
+            'taken.load_id',
+            'select load_id from ops.loads_under_test union ' ~ claimed_loads()
+        ) }}
         {% for model in models[1:] %}
             and exists (
                 select 1

@@ -74,7 +74,9 @@
     {% if execute and flags.WHICH == 'build' and not chosen %}
         {% set red = results | map(attribute='status') | map('string')
             | select('in', ['error', 'fail', 'skipped', 'runtime error']) | list %}
-        {% if not red %}
+        {# One of tests alone, or of models, has not seen both. #}
+        {% set seen = results | map(attribute='node.resource_type') | map('string') | list %}
+        {% if not red and 'model' in seen and 'test' in seen %}
             delete from ops.loads_under_test;
             delete from ops.retold_loads
         {% endif %}

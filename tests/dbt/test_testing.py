@@ -40,5 +40,7 @@ def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_
     assert rows("select load_id from ops.loads_under_test") == [("3",)]
 
     connection.execute(b"update marts.fact_offers set maker_side = 'SELL' where valid_to is null")
+    dbt("build", "--resource-type", "test", *NEW[-2:])
+    assert rows("select load_id from ops.loads_under_test") == [("3",)], "no model took it in"
     dbt(*NEW)
     assert rows("select * from ops.loads_under_test") == []
