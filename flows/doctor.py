@@ -99,11 +99,13 @@ def examine(settings: Settings, now: datetime, *, ask_exchange: bool = False) ->
     """Everything that there is to look at, one by one."""
     yield _packages()
     yield from _home(settings)
+    if settings.archive_url:
+        yield _archive(settings, settings.archive_url)
     if ask_exchange:
         yield _exchange(settings)
     try:
         with open_warehouse(settings) as warehouse, warehouse.connect(autocommit=True) as opened:
-            yield _server(warehouse, opened)
+            yield _server(settings, warehouse, opened)
             yield _rights(warehouse)
             yield from _record(settings, opened, now)
     except UserError as refusal:
@@ -156,6 +158,17 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield fine("disk", said)
 
 
+def _archive(settings: Settings, url: str) -> Finding:
+    """Whether old pages can go there: the upkeep would else be the first to say so, in a month."""
+    from load.archive import Archive
+
+    try:
+        Archive(url, settings.home).look()
+    except UserError as refusal:
+        return wrong("archive", str(refusal), "mend that: raw pages stay until then")
+    return fine("archive", url)
+
+
 def _exchange(settings: Settings) -> Finding:
     """Whether the exchange answers, by one request."""
     import requests
@@ -178,11 +191,12 @@ def _exchange(settings: Settings) -> Finding:
     return fine("exchange", f"{settings.api_url} answers ({status})")
 
 
-def _server(warehouse: Warehouse, connection: Connection) -> Finding:
+def _server(settings: Settings, warehouse: Warehouse, connection: Connection) -> Finding:
     number = connection.info.server_version
     row = connection.execute("select pg_database_size(current_database())").fetchone()
     size = row[0] if row else 0
-    place = "embedded" if warehouse.host.startswith("/") else f"{warehouse.host}:{warehouse.port}"
+    given = settings.database_url is not None
+    place = f"{warehouse.host}:{warehouse.port}" if given else "embedded"
     return fine(
         "warehouse",
         f"PostgreSQL {number // 10_000}.{number % 10_000}, {place}, {size / 1e6:,.0f} MB",

@@ -65,6 +65,23 @@ class Archive:
         """Open nothing yet; dlt works in a folder of `home`."""
         self.url, self._folder = url.rstrip("/"), home / "dlt" / "archive"
 
+    def look(self) -> None:
+        """See that pages could go there, as far as that is known without asking anybody.
+
+        Raises:
+            UserError: the address leads nowhere, or its driver is not there.
+        """
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+        try:
+            place, root = url_to_fs(self.url)
+        except _NO_PLACE as error:
+            raise self._refusal("used", error) from error
+        if "file" in place.protocol:
+            above = next(folder for folder in (Path(root), *Path(root).parents) if folder.exists())
+            if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+                raise self._refusal("used", PermissionError(f"no folder can be made in {above}"))
+
     def keep(self, warehouse: Warehouse, partition: Partition) -> int:
         """Write a partition out and read it back; returns how many pages that were.
 
@@ -166,7 +183,7 @@ class Archive:
 
     def _read(self, name: str, load_id: str) -> Iterator[pa.Table]:
         """The rows of a partition as one load wrote them, some at a time."""
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+        from fsspec.core import url_to_fs
         from pyarrow import parquet
 
         try:

@@ -20,7 +20,9 @@ def docs(
     serve: Annotated[
         bool, typer.Option("--serve", help="Then serve them to a browser, until stopped.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 8808,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port on loopback; 0: a free one.")
+    ] = 8808,
 ) -> int:
     """Build dbt's documentation as one page, and say where it and the checks' pages are."""
     settings = load_settings()

@@ -13,7 +13,9 @@ from warehouse.errors import UserError
 
 
 def exchange(
-    port: Annotated[int, typer.Option(help="Port on loopback; 0: a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port on loopback; 0: a free one.")
+    ] = 0,
     replay: Annotated[
         list[Path] | None, typer.Option(help="Serve recorded books instead; may be repeated.")
     ] = None,

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -66,11 +67,29 @@ def succeed(connection: psycopg.Connection[Any], **facts: Any) -> None:
     record(connection, "sound", NOW - timedelta(minutes=30), "success", **facts)
 
 
+def test_an_archive_that_cannot_be_used_is_found_long_before_it_is_needed(
+    connection: psycopg.Connection[Any], settings: Settings, tmp_path: Path
+) -> None:
+    succeed(connection)
+    there = settings.model_copy(update={"archive_url": str(tmp_path / "not" / "yet")})
+    assert found(there) == {}
+    (tmp_path / "file").touch()
+    for url, why in (
+        ("nowhere://bucket/pages", "Protocol not known: nowhere"),
+        (str(tmp_path / "file"), "no folder can be made in"),
+    ):
+        bad = found(settings.model_copy(update={"archive_url": url}))
+        assert list(bad) == ["archive"]
+        assert why in bad["archive"][1]
+
+
 def test_where_all_is_well_nothing_is_found(
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     succeed(connection, breaker_state="closed")
     assert found(settings) == {}
+    (server,) = (one.said for one in examine(settings, NOW) if one.what == "warehouse")
+    assert f", {connection.info.host}:{connection.info.port}, " in server, "a socket of one's own"
 
 
 def test_a_success_long_ago_and_a_cycle_that_failed_are_found(
