@@ -245,12 +245,12 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def wait_for(what: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Poll what another process is to do; gives up after `patience` seconds."""
+def wait_for(what: Callable[[], bool], patience: float = PATIENCE, every: float = 0.02) -> None:
+    """Poll what another process is to do, `every` so many seconds; gives up after `patience`."""
     give_up = time.monotonic() + patience
     while not what():
         assert time.monotonic() < give_up
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 @dataclass

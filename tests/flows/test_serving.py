@@ -11,7 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,16 @@ from flows import ops
 from flows.serving import OwnServer
 from simulator.market import Market
 from tests.conftest import PROJECT
-from tests.flows.conftest import PATIENCE, START, House, command, settings_of, wait_for
+from tests.flows.conftest import (
+    PATIENCE,
+    START,
+    House,
+    command,
+    overheard,
+    settings_of,
+    telling_nobody,
+)
+from tests.flows.conftest import wait_for as wait_and_look
 from tests.flows.test_prefect_home import is_there
 from warehouse.postgres import single_writer
 
@@ -35,6 +45,11 @@ pytestmark = [
 Ask = Callable[[str], float | None]
 
 SECONDS = 6  # from one cycle to the next
+RUN = "prefect.engine"
+"""What stands in the command line of each run that a schedule started."""
+LIBRARIES = {"prefect", "prefect server", "dlt", "dbt", "great_expectations"}
+wait_for = partial(wait_and_look, every=0.2)
+"""Each look is a question to Prefect's server, or a login: they need the processor themselves."""
 PREFECT = Path(sys.executable).with_name("prefect")
 
 
@@ -46,14 +61,14 @@ def small_house(house: House) -> House:
 
 
 @pytest.fixture
-def environment(small_house: House) -> dict[str, str]:
+def environment(small_house: House, tmp_path: Path) -> dict[str, str]:
     """Of what is served: short intervals, a port of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     outside = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return {
-        **outside,
+        **overheard(tmp_path / "overheard", outside),
         **settings_of(
             small_house,
             EXTRACTION_INTERVAL=str(SECONDS / 60),
@@ -85,9 +100,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 def engine_of(pid: int) -> int | None:
     """The process of the run that is under way below `pid`."""
-    return next(
-        (child for child, line in descendants(pid).items() if "prefect.engine" in line), None
-    )
+    return next((child for child, line in descendants(pid).items() if RUN in line), None)
 
 
 def cycles(house: House) -> list[str]:
@@ -212,6 +225,8 @@ def test_what_is_served_survives_being_killed_and_prometheus_sees_it(
     assert "running" not in cycles(house)
     assert "Traceback" not in log.read_text()
     assert log.read_text().endswith("Stopped.\n")
+    assert telling_nobody(tmp_path / "overheard", RUN) == LIBRARIES
+    assert telling_nobody(tmp_path / "overheard", "import main; main() serve")
 
 
 def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_was_missed(
@@ -223,7 +238,6 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
     environment |= {
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
     server.ensure_running(threading.Event())
     deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
@@ -250,7 +264,9 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
             subprocess.run([PREFECT, *arguments], cwd=PROJECT, env=environment, check=True)
         with started(worker, environment, log) as first:
             with single_writer(house.warehouse, "cycle"):
-                wait_for(lambda: runs_that_are(server, "Skipped") >= 1, patience=5 * PATIENCE)
+                change(server, "maintenance", "create_flow_run")
+                wait_for_a_run(server, "crawl-and-transform", "Skipped")
+                wait_for_a_run(server, "maintenance", "Skipped")
             assert cycles(house) == []
             kill_the_next_run(house, first.pid)
             assert_it_goes_on(house)
@@ -269,19 +285,53 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
             assert runs_that_are(server, "Failed") == 0
             # Killed runs are not left as running for ever.
             assert runs_that_are(server, "Running") <= 1
+
+            # What else is deployed, once a day; tomorrow's pages have a place again after it.
+            change(server, "crawl-and-transform", "pause_deployment")
+            wait_for(lambda: not runs_that_are(server, "Running"), patience=5 * PATIENCE)
+            tomorrow = f"staging.pages_{datetime.now(UTC) + timedelta(days=1):%Y%m%d}"
+            with house.warehouse.connect() as connection:
+                connection.execute(f"drop table {tomorrow}".encode())
+            for name in ("catalogue", "maintenance"):
+                change(server, name, "create_flow_run")
+            for name in ("catalogue", "maintenance"):
+                wait_for_a_run(server, name, "Completed")
+        assert house.rows("select state, error from ops.catalogue_runs") == [("success", None)]
+        assert house.rows("select to_regclass(%s) is not null", tomorrow) == [(True,)]
+        assert telling_nobody(tmp_path / "overheard", RUN) == LIBRARIES
     finally:
         server.stop()
 
 
-def runs_that_are(server: OwnServer, state: str) -> int:
-    """How many runs Prefect knows in a state of this name."""
+def runs_that_are(server: OwnServer, state: str, deployment: str | None = None) -> int:
+    """How many runs, of all or of one deployment, Prefect knows in a state of this name."""
+    wanted: dict[str, Any] = {"flow_runs": {"state": {"name": {"any_": [state]}}}}
+    if deployment:
+        wanted["deployments"] = {"name": {"any_": [deployment]}}
+    return len(ask_prefect(server, "flow_runs/filter", wanted))
+
+
+def wait_for_a_run(server: OwnServer, deployment: str, state: str) -> None:
+    """Wait until Prefect knows a run of this deployment in this state."""
+    wait_for(lambda: runs_that_are(server, state, deployment) > 0, patience=5 * PATIENCE)
+
+
+def change(server: OwnServer, deployment: str, what: str) -> None:
+    """Have Prefect do this to a deployment."""
+    named = {"deployments": {"name": {"any_": [deployment]}}}
+    (found,) = ask_prefect(server, "deployments/filter", named)
+    ask_prefect(server, f"deployments/{found['id']}/{what}", {})
+
+
+def ask_prefect(server: OwnServer, path: str, said: dict[str, Any]) -> Any:
     answer = requests.post(
-        f"{server.environment['PREFECT_API_URL']}/flow_runs/filter",
-        json={"flow_runs": {"state": {"name": {"any_": [state]}}}},
+        f"{server.environment['PREFECT_API_URL']}/{path}",
+        json=said,
         auth=("p2p", server.secret),
-        timeout=30,
+        timeout=PATIENCE,
     )
-    return len(answer.json())
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
 
 
 def test_prefect_yaml_says_what_is_served() -> None:
