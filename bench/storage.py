@@ -1,12 +1,13 @@
-"""`python -m bench.storage`: what a warehouse weighs, and by how much it grows at three cadences.
+"""`python -m bench.storage [MINUTES ...]`: what a day adds to a warehouse, at three cadences.
 
-One simulated market is read whole some times, 5, 20 or 60 minutes apart, into a database of its own
-for each. What stands after the first cycle and its transform is the beginning; what the later ones
-added, indexes and all, is the growth of as many cycles. Nothing here depends on how fast it runs.
+One simulated market is read whole every 5, 20 and 60 minutes, into a database of its own for each,
+and transformed every six hours. What stands after the first six hours is the beginning; what the
+day after them added, indexes and all, is the growth. Nothing here depends on how fast it runs.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,9 @@ from warehouse.postgres import Warehouse
 from warehouse.settings import load_settings
 
 CADENCES = (5, 20, 60)
-CYCLES = 7
-FIATS, ASSETS = ("VES", "ARS", "COP", "KES"), ("USDT", "BTC")
+HOURS_TO_TRANSFORM = 6
+DAY = 24 * 60  # minutes
+FIATS, ASSETS = ("VES", "KES"), ("USDT", "BTC")
 
 _SIZES = """
     select
@@ -47,17 +49,19 @@ Sizes = dict[str, int]
 
 def main() -> None:
     """Measure, and print a line for each cadence."""
+    cadences = [int(minutes) for minutes in sys.argv[1:]] or CADENCES
     with (
         TemporaryDirectory(prefix="p2p-bench-", ignore_cleanup_errors=True) as name,
         own_server(Path(name) / "home") as server,
     ):
-        for minutes in CADENCES:
+        for minutes in cadences:
             with own_database(server) as warehouse:
                 _measure(warehouse, Path(name), minutes)
 
 
 def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
-    start, first = datetime.now(UTC) - timedelta(days=1), Sizes()
+    start, stretch = datetime.now(UTC) - timedelta(days=2), HOURS_TO_TRANSFORM * 60
+    sizes, counts = [], []
     with Exchange(Market(1, FIATS, ASSETS, start)) as exchange:
         settings = load_settings(
             home=home / f"every-{minutes}",
@@ -71,11 +75,10 @@ def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
         )
         with warehouse.connect(autocommit=True) as connection:
             ops.prepare(connection)
-        for number in range(CYCLES):
-            if number:
-                exchange.advance(minutes)
-            run_cycle(settings, warehouse, f"run-{number}", clock=_at(start, minutes * number))
-            if number in (0, CYCLES - 1):
+        for minute in range(minutes, stretch + DAY + 1, minutes):
+            exchange.advance(minutes)
+            run_cycle(settings, warehouse, f"run-{minute}", clock=_at(start, minute))
+            if minute % stretch == 0:
                 built = run_dbt(
                     warehouse,
                     ["build", "--exclude-resource-type", "test", "unit_test"],
@@ -83,9 +86,22 @@ def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
                 )
                 if not built.is_success:
                     raise RuntimeError(built.failures)
-                if number == 0:
-                    first = _sizes(warehouse)
-    last = _sizes(warehouse)
+                sizes.append(_sizes(warehouse))
+                counts.append(_counts(warehouse))
+    grown = {what: size - sizes[0].get(what, 0) for what, size in sizes[-1].items()}
+    snapshots, offers, landed, versions = (
+        after - before for before, after in zip(counts[0], counts[-1], strict=True)
+    )
+    print(
+        f"every {minutes} min, a day: {snapshots} snapshots of {offers} offers, {landed} of them"
+        f" landed, {versions} versions; it added {_kilobytes(grown)}; bytes for an offer read: "
+        + ", ".join(f"{what} {size / offers:.0f}" for what, size in sorted(grown.items())),
+        flush=True,
+    )
+
+
+def _counts(warehouse: Warehouse) -> tuple[int, ...]:
+    """Snapshots, the offers in them, those of them that landed, and versions."""
     with warehouse.connect() as connection:
         row = connection.execute(
             """
@@ -97,14 +113,7 @@ def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
             from staging.snapshots
             """
         ).fetchone()
-    snapshots, offers, landed, versions = map(int, row or (1, 1, 1, 1))
-    grown = {what: (last[what] - first.get(what, 0)) / (CYCLES - 1) for what in last}
-    print(
-        f"every {minutes} min: {snapshots / CYCLES:.0f} snapshots and {offers / CYCLES:.0f} offers"
-        f" a cycle, {100 * landed / offers:.0f}% of them landed, {versions} versions after"
-        f" {CYCLES} cycles; first cycle {_kilobytes(first)}; each later one {_kilobytes(grown)}",
-        flush=True,
-    )
+    return tuple(map(int, row or ()))
 
 
 def _at(start: datetime, minutes: int) -> Callable[[], datetime]:
@@ -118,7 +127,7 @@ def _sizes(warehouse: Warehouse) -> Sizes:
         return {what: int(size) for what, size in connection.execute(_SIZES)}
 
 
-def _kilobytes(sizes: dict[str, int] | dict[str, float]) -> str:
+def _kilobytes(sizes: Sizes) -> str:
     return ", ".join(f"{what} {size / 1000:,.0f} kB" for what, size in sorted(sizes.items()))
 
 
