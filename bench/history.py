@@ -238,6 +238,8 @@ def _copies(schema: str, table: str, columns: list[tuple[str, str]]) -> sql.Comp
             values.append(sql.SQL("last_seen_at + {} - {}").format(sql.Literal(apart), step))
         elif is_of_offers and name in ("end_state", "is_right_censored"):
             values.append(sql.Literal("withdrawn" if name == "end_state" else False))
+        elif name == "minutes_since_last":  # of a first reading there is none
+            values.append(sql.Literal(MINUTES_BETWEEN))
         elif kind == "date":
             values.append(sql.SQL("{} - nth").format(column))
         elif name == "valid_to" and "valid_from" in names:

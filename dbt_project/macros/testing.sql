@@ -49,7 +49,7 @@
                 day >= {{ utc_day("'" ~ earliest ~ "'::timestamptz") }}
             {%- else -%}
                 {{ column }} >= '{{ earliest }}'::timestamptz
-                {%- if column == 'valid_to' %} or valid_to is null{% endif -%}
+                {%- if column in ['valid_to', 'gone_at'] %} or {{ column }} is null{% endif -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
@@ -59,9 +59,13 @@
 {% macro earliest_under_test() -%}
     {# Not by `source()`, which a test may only ask for what it is known to read. #}
     {%- set snapshots = graph.sources['source.p2p.binance_p2p.snapshots'].relation_name -%}
-    select min(readings.started_at)::text
-    from {{ snapshots }} as readings
-    where {{ is_among('readings._dlt_load_id', 'select load_id from ops.loads_under_test') }}
+    {# Gathered before it is asked for the least: else all of history is looked through for it. #}
+    with readings as {{ once() }} (
+        select started_at from {{ snapshots }}
+        where {{ is_among('_dlt_load_id', 'select load_id from ops.loads_under_test') }}
+    )
+
+    select min(started_at)::text from readings
 {%- endmacro %}
 
 {#-

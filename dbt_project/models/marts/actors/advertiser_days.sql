@@ -6,10 +6,9 @@
         meta={'tested_by': ['day']},
         indexes=[
             {
-                'columns': ['fiat_code', 'asset_code', 'side', 'advertiser', 'day'],
+                'columns': ['day', 'fiat_code', 'asset_code', 'side', 'advertiser'],
                 'unique': True,
             },
-            {'columns': ['day']},
         ],
         pre_hook=[
             '{{ claim_loads(["int_book_offers", "turnover_days"]) }}',
@@ -232,7 +231,8 @@ weighed as (
 
     select
         added.*,
-        -- In the six days before: of those told here, and, once a day, of those told earlier.
+        -- In the six days before: of those told here, and, once a day, of those told earlier, each
+        -- day by the index.
         coalesce(
             added.known_seen_before,
             coalesce(
@@ -247,14 +247,15 @@ weighed as (
             {% if is_incremental() %}
                 + (
                     select coalesce(sum(earlier.snapshots_seen), 0)
-                    from {{ this }} as earlier
-                    where
-                        earlier.fiat_code = added.fiat_code
-                        and earlier.asset_code = added.asset_code
-                        and earlier.side = added.side
-                        and earlier.advertiser = added.advertiser
-                        and earlier.day between added.day - 6 and added.day - 1
-                        and not ({{ retold_earlier }})
+                    from (values (1), (2), (3), (4), (5), (6)) as ago (days)
+                    inner join {{ this }} as earlier
+                        on
+                            earlier.day = added.day - ago.days
+                            and earlier.fiat_code = added.fiat_code
+                            and earlier.asset_code = added.asset_code
+                            and earlier.side = added.side
+                            and earlier.advertiser = added.advertiser
+                    where not ({{ retold_earlier }})
                 )
             {% endif %}
         ) as seen_before,
