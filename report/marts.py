@@ -62,7 +62,8 @@ def open_marts(warehouse: Warehouse, now: datetime | None = None) -> Iterator[Ma
     """The marts of a warehouse, read only.
 
     Raises:
-        UserError: nothing is in them, or the server gives up.
+        UserError: nothing is in them, or not yet what a page cannot do without, or the server
+            gives up.
     """
     try:
         with warehouse.connect() as connection:
@@ -77,6 +78,10 @@ def open_marts(warehouse: Warehouse, now: datetime | None = None) -> Iterator[Ma
             if known is None:
                 raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
             yield marts
+    except MissingMart as missing:
+        raise UserError(
+            f"The marts are not whole yet ({missing}): let a cycle run to its end, `p2p run`."
+        ) from None
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         raise UserError(f"The report could not be made: {said}") from None

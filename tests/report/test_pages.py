@@ -115,6 +115,15 @@ def test_an_empty_warehouse_gives_one_line(warehouse: Warehouse, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_warehouse_whose_first_build_has_not_ended_is_refused_in_one_line(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with warehouse.connect(autocommit=True) as connection:
+        connection.execute("create schema marts; create table marts.fact_snapshots as select 1")
+    with pytest.raises(UserError, match=r"not whole yet \(there is no \w+\)"):
+        write_report(warehouse, "", tmp_path / "report.html")
+
+
 @pytest.mark.parametrize("name", ["VES", "VES/USDT/BUY", "../x/y", "V'S/USDT", "/"])
 def test_what_is_no_pair_is_refused(built_warehouse: Warehouse, tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="is no pair: write fiat and asset, as in VES/USDT"):
