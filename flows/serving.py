@@ -200,11 +200,15 @@ async def _runner(
 ) -> None:
     from prefect.client.orchestration import get_client
     from prefect.runner import Runner
+    from prefect.settings import PREFECT_HOME
 
     from flows.deployments import CYCLE
 
     # One at a time, and no schedule without us: what nobody runs would pile up.
     runner = Runner(name="p2p", limit=1, pause_on_shutdown=True)
+    # Prefect's place for it is the same for all users of a machine, and belongs to the first.
+    storage = runner._tmp_dir  # noqa: SLF001
+    runner._tmp_dir = PREFECT_HOME.value() / "runner_storage" / storage.name  # noqa: SLF001
     for deployment in planned:
         deployment_id = await runner.aadd_deployment(deployment)
         if deployment.name == CYCLE and is_due():

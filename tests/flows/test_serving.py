@@ -62,7 +62,9 @@ def small_house(house: House) -> House:
 
 @pytest.fixture
 def environment(small_house: House, tmp_path: Path) -> dict[str, str]:
-    """Of what is served: short intervals, a port of its own."""
+    """Of what is served: short intervals, a port and a folder for what is temporary of its own."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,6 +75,7 @@ def environment(small_house: House, tmp_path: Path) -> dict[str, str]:
             small_house,
             EXTRACTION_INTERVAL=str(SECONDS / 60),
             P2P_METRICS_PORT=str(port),
+            TMPDIR=str(temporary),
             PREFECT_RUNNER_POLL_FREQUENCY="1",
             PREFECT_WORKER_QUERY_SECONDS="1",
         ),
@@ -191,6 +194,8 @@ def test_what_is_served_survives_being_killed_and_prometheus_sees_it(
     tmp_path: Path,
 ) -> None:
     house, log = small_house, tmp_path / "serve.log"
+    # There, as another user's would be: Prefect would have its own folder in it.
+    (tmp_path / "temporary" / "runner_storage").touch()
     with started(command("serve"), environment, log) as first:
         kill_the_next_run(house, first.pid)
         assert_it_goes_on(house)
