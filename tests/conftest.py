@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,11 @@ examples.register_profile(
     "unhurried", examples.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 examples.load_profile("unhurried")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test waits a quarter of its time for other processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
