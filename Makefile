@@ -58,7 +58,7 @@ run: setup ## Run one cycle over the real market
 	@$(BIN)/p2p run
 
 test: setup ## Run the tests: all of them, or make test TESTS=tests/load
-	@$(BIN)/pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadfile $(TESTS)
+	@$(BIN)/pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 lint: lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house ## Check style, types, imports, SQL, dbt's project, the lock and the house
 

@@ -50,7 +50,7 @@ KEYS = frozenset(
 PROJECT = PROJECT_ROOT / "dbt_project" / "models"
 UNDER_MARTS = ("int_book_capacity", "int_method_days", "int_offer_changes", "int_price_hours")
 """What only the marts stand on, and costs as much as they."""
-PRESENT = ("dim_", "int_book_offers", "stg_")
+PRESENT = ("dim_", "int_book_offers", "int_opened_", "stg_")
 """How the names of tables and views begin that say what is, or what the others say."""
 
 

@@ -32,7 +32,7 @@ _SIZES = """
         case
             when relation.relname ~ '^pages(_|$)' then 'raw pages'
             -- Emptied and filled in each run by what that run is to tell: it does not grow.
-            when relation.relname = 'int_book_offers' then 'offers at hand'
+            when relation.relname ~ '^int_(book|opened)_' then 'offers at hand'
             when named.nspname = 'ops' then 'records of runs'
             when named.nspname = 'marts' and relation.relname ~ '^(fact|dim)_'
                 then 'facts and dimensions'

@@ -26,9 +26,36 @@ examples.register_profile(
 examples.load_profile("unhurried")
 
 
+LONGEST = [
+    "flows/test_serving.py",
+    "dbt/test_history.py",
+    "dbt/test_retention.py",
+    "flows/test_killed.py",
+    "dbt/test_market.py",
+    "dbt/test_rates.py",
+    "flows/test_command.py",
+    "chaos/test_siege.py",
+    "flows/test_repeats.py",
+    "load/test_recovery.py",
+    "dbt/test_days.py",
+    "dbt/test_actors.py",
+    "dbt/test_testing.py",
+    "flows/test_corrupted.py",
+    "chaos/test_faults.py",
+]
+"""The files that take a minute or more, the longest first."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a test waits a quarter of its time for other processes."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end one core would be alone with it."""
+    ranks = {PROJECT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in ranks)
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")

@@ -251,7 +251,25 @@ def replayed(
     return history(connection)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pages_opened_once_a_run_tell_what_pages_opened_by_each_model_do(
+    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
+) -> None:
+    loads = random_loads(4, loads=2)
+    told = []
+    for kept in ((), ("--exclude", "int_opened_offers", "int_opened_observations")):
+        empty(connection)
+        land(connection, "load-0", loads[0])
+        dbt("run", *CORE)
+        land(connection, "load-1", loads[1])
+        dbt("run", *CORE, *kept)
+        told.append(history(connection))
+        for table in ("int_opened_offers", "int_opened_observations"):
+            held = rows(f"select distinct load_id from staging.{table}")
+            assert held == ([] if kept else [("load-1",)])
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
 def test_however_loads_arrive_the_history_is_that_of_a_rebuild(
     connection: psycopg.Connection[Any], dbt: Dbt, seed: int
 ) -> None:

@@ -39,6 +39,17 @@ snapshots as (
 
 ),
 
+methods as (
+
+    {{ on_pages_of(
+        'select snapshots.snapshot_id from snapshots',
+        'stg_binance_p2p__offer_payment_methods',
+        'int_opened_offers',
+        of_methods=true,
+    ) }}
+
+),
+
 offered as (
 
     select
@@ -46,15 +57,9 @@ offered as (
         methods.name,
         methods.fiat_code,
         snapshots.started_at as seen_at
-    from {{ ref('stg_binance_p2p__offer_payment_methods') }} as methods
+    from methods
     inner join snapshots on methods.snapshot_id = snapshots.snapshot_id
-    where
-        methods.identifier is not null
-        {% if is_incremental() %}
-            and {{ is_among(
-                'methods.snapshot_id', 'select shown.snapshot_id from snapshots as shown'
-            ) }}
-        {% endif %}
+    where methods.identifier is not null
 
 ),
 

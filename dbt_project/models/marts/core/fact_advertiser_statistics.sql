@@ -39,10 +39,11 @@ readings as (
 
 observed as {{ once() }} (
 
-    select * from {{ ref('int_advertiser_observations') }}
-    {% if is_incremental() %}
-        where {{ is_among('snapshot_id', 'select readings.snapshot_id from readings') }}
-    {% endif %}
+    {{ on_pages_of(
+        'select readings.snapshot_id from readings',
+        'int_advertiser_observations',
+        'int_opened_observations',
+    ) }}
 
 ),
 

@@ -73,15 +73,18 @@ readings as (
 
 ),
 
+offers as (
+
+    {{ on_pages_of(
+        'select readings.snapshot_id from readings', 'stg_binance_p2p__offers', 'int_opened_offers'
+    ) }}
+
+),
+
 shown as {{ once() }} (
 
-    select * from {{ ref('stg_binance_p2p__offers') }}
-    where
-        adv_no is not null
-        and price > 0
-        {% if is_incremental() %}
-            and {{ is_among('snapshot_id', 'select readings.snapshot_id from readings') }}
-        {% endif %}
+    select * from offers
+    where adv_no is not null and price > 0
 
 ),
 

@@ -53,6 +53,14 @@ readings as (
 
 ),
 
+offers as (
+
+    {{ on_pages_of(
+        'select readings.snapshot_id from readings', 'stg_binance_p2p__offers', 'int_opened_offers'
+    ) }}
+
+),
+
 usable as {{ once() }} (
 
     select
@@ -61,10 +69,7 @@ usable as {{ once() }} (
         count(distinct offers.adv_no) filter (
             where offers.maker_side = offers.side
         ) as offers_of_wrong_side
-    from {{ ref('stg_binance_p2p__offers') }} as offers
-    {% if is_incremental() %}
-        where {{ is_among('offers.snapshot_id', 'select readings.snapshot_id from readings') }}
-    {% endif %}
+    from offers
     group by offers.snapshot_id
 
 ),
