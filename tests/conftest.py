@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,11 +43,6 @@ LONGEST = [
     "chaos/test_faults.py",
 ]
 """The files that take a minute or more, the longest first."""
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a test waits a quarter of its time for other processes."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
