@@ -57,7 +57,7 @@ def begin_server() -> Callable[[], None] | None:
     def begin() -> None:
         try:
             server.start()
-        except BaseException as failure:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as failure:  # raised where it is waited for
             failures.append(failure)
 
     thread = threading.Thread(target=begin, name="prefect-server", daemon=True)

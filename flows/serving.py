@@ -207,8 +207,8 @@ async def _runner(
     # One at a time, and no schedule without us: what nobody runs would pile up.
     runner = Runner(name="p2p", limit=1, pause_on_shutdown=True)
     # Prefect's place for it is the same for all users of a machine, and belongs to the first.
-    storage = runner._tmp_dir  # noqa: SLF001
-    runner._tmp_dir = PREFECT_HOME.value() / "runner_storage" / storage.name  # noqa: SLF001
+    storage = runner._tmp_dir
+    runner._tmp_dir = PREFECT_HOME.value() / "runner_storage" / storage.name
     for deployment in planned:
         deployment_id = await runner.aadd_deployment(deployment)
         if deployment.name == CYCLE and is_due():

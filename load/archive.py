@@ -71,7 +71,7 @@ class Archive:
         Raises:
             UserError: the address leads nowhere, or its driver is not there.
         """
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # has none
 
         try:
             place, root = url_to_fs(self.url)

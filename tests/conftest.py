@@ -42,7 +42,7 @@ LONGEST = [
     "flows/test_corrupted.py",
     "chaos/test_faults.py",
 ]
-"""The files that take a minute or more, the longest first."""
+"""The files that take 50 seconds or more, on two cores, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

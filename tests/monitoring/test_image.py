@@ -63,7 +63,7 @@ def test_the_steps_of_the_image_make_an_environment_that_runs_the_command(tmp_pa
             copy(given.split(), app)
             continue
         step = given.replace(" /var/", f" {tmp_path}/var/").replace(" /run/", f" {tmp_path}/run/")
-        # Two minutes of a core, and of interest to Python alone.
+        # Most of the time that it would take, and of interest to Python alone.
         step = step.replace(" .venv/lib ", " ")
         if os.getuid() != 0:
             step = step.replace("-o 10001 -g 10001", owner)
