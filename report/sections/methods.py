@@ -72,7 +72,7 @@ def _over_time(found: list[Row]) -> Content:
     last = [row["payment_method"] for row in mine if row["day"] == mine[-1]["day"]]
     series = [
         Series(
-            name if len(name) < 30 else f"{name[:29]}…",
+            short(name),
             look,
             [
                 Point(figures.midnight(row["day"]), 100 * float(row["offers_share"]))
@@ -87,3 +87,8 @@ def _over_time(found: list[Row]) -> Content:
         is_daily=True,
     )  # fmt: skip
     return [element("h3", "BUY: share of the offers by day, per cent"), chart.draw()]
+
+
+def short(method: str) -> str:
+    """The name of a method as a legend has room for it."""
+    return method if len(method) < 30 else f"{method[:29]}…"

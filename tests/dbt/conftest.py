@@ -68,8 +68,7 @@ def _views(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-@pytest.fixture
-def dbt(connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home: Path) -> Dbt:
+def dbt_on(connection: psycopg.Connection[Any], warehouse: Warehouse, home: Path) -> Dbt:
     """Runs a dbt command, and says what failed when it should not have.
 
     What is run again leaves its views alone where they stand, as a cycle does.
@@ -80,7 +79,7 @@ def dbt(connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home:
         views = _views(connection)
         stand = arguments[0] == "run" and views and views_after.get(arguments) == views
         without_views = ("--exclude", "config.materialized:view") if stand else ()
-        report = run_dbt(dbt_warehouse, [*arguments, *without_views], dbt_home)
+        report = run_dbt(warehouse, [*arguments, *without_views], home)
         if must_succeed:
             assert report.is_success, report.failures
         if "--full-refresh" not in arguments:
@@ -88,6 +87,12 @@ def dbt(connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home:
         return report
 
     return run
+
+
+@pytest.fixture
+def dbt(connection: psycopg.Connection[Any], dbt_warehouse: Warehouse, dbt_home: Path) -> Dbt:
+    """Runs dbt on the emptied database."""
+    return dbt_on(connection, dbt_warehouse, dbt_home)
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, di
         told[method] = {
             "n_snapshots": sums["snapshots"],
             "offers_share": ratio(sums["offers"], sum(len(offers) for offers in books)),
+            "market_offers": Fraction(sum(len(offers) for offers in books), len(books)),
             "advertisers_share": ratio(
                 sums["advertisers"], sum(whole["n_advertisers"] for whole in quotes)
             ),

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
-from tests.dbt.conftest import Dbt, Rows, empty
+from flows import ops
+from flows.transform import TransformReport
+from tests.dbt.conftest import Dbt, Rows, dbt_on, empty
 from tests.landing import Book, Reading, item, land
+from warehouse.postgres import Warehouse
 
 BUY: Book = ("VES", "USDT", "BUY")
 SELL: Book = ("VES", "USDT", "SELL")
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-A, B, C = (f"1299000000000000000{n}" for n in range(3))
 
 CORE = ("--select", "+marts.core")
 """The models told here; what is built upon them has tests of its own."""
@@ -52,136 +57,198 @@ def history(connection: psycopg.Connection[Any]) -> dict[str, list[tuple[Any, ..
     }
 
 
-def versions(rows: Rows, adv_no: str) -> list[tuple[Any, ...]]:
-    """Price, first and last minute of each version of an offer."""
-    return [
-        (str(price), (start - NOON).seconds // 60, end and (end - NOON).seconds // 60)
-        for price, start, end in rows(
-            "select price, valid_from, valid_to from marts.fact_offers"
-            " where adv_no = %s order by valid_from",
-            adv_no,
-        )
+def number(story: str, place: str) -> str:
+    """The number of an offer of a story: of its A, its B and so on."""
+    return f"1299{zlib.crc32(story.encode()):010}{ord(place):06}"
+
+
+def ad(story: str, place: str, price: str = "10.00", **more: Any) -> dict[str, Any]:
+    """An offer of a story, as a page shows it."""
+    return item(number(story, place), price, **more)
+
+
+def read(story: str, at: float, *pages: Sequence[dict[str, Any]], **more: Any) -> Reading:
+    """A reading of the book that a story has for itself, that many minutes after noon."""
+    return Reading(("VES", story, "BUY"), minute(at), pages, **more)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the core tables told after one build of all stories."""
+
+    whole: dict[str, list[tuple[Any, ...]]]
+    rows: dict[str, list[dict[str, Any]]]
+    report: TransformReport
+
+    def of(self, story: str, table: str) -> list[dict[str, Any]]:
+        """The rows of one story's book, or of its offers' advertisers."""
+        users = {row["user_no"] for row in self.rows["fact_offers"] if row["asset_code"] == story}
+        return [
+            row
+            for row in self.rows[table]
+            if row.get("asset_code") == story or row.get("user_no") in users
+        ]
+
+    def versions(self, story: str, place: str) -> list[tuple[Any, ...]]:
+        """Price, first and last minute of each version of an offer."""
+        return [
+            (
+                str(row["price"]),
+                (row["valid_from"] - NOON).seconds // 60,
+                row["valid_to"] and (row["valid_to"] - NOON).seconds // 60,
+            )
+            for row in self.of(story, "fact_offers")
+            if row["adv_no"] == number(story, place)
+        ]
+
+
+ORDERS = {
+    "fact_offers": "valid_from, adv_no",
+    "fact_snapshots": "started_at",
+    "fact_offer_snapshots": "snapshot_at, adv_no",
+    "dim_advertisers": "valid_from",
+    "fact_advertiser_statistics": "valid_from",
+}
+
+
+@pytest.fixture(scope="module")
+def told(seeded: Warehouse, dbt_home: Path) -> list[Told]:
+    """What was told after each of three loads, and after a build that found nothing new.
+
+    Each story has a book of its own, so that no build serves one of them only.
+    """
+    whole = read("STILL", 0, [ad("STILL", "A"), ad("STILL", "B", "abc")])
+    loads = [
+        [
+            read("MOVES", 0, [ad("MOVES", "A"), ad("MOVES", "B", "11.00")]),
+            read("OUTAGE", 0, [ad("OUTAGE", "A")], [ad("OUTAGE", "B")]),
+            read("BACK", 0, [ad("BACK", "A"), ad("BACK", "B")]),
+            whole,
+            read("REFUSED", 0, [ad("REFUSED", "A")]),
+            read("RENAMED", 0, [ad("RENAMED", "A", advertiser=orders("Ana", 100))]),
+        ],
+        [
+            read("MOVES", 15, [ad("MOVES", "A", "10.50"), ad("MOVES", "B", "11")]),
+            read("OUTAGE", 15, [ad("OUTAGE", "A", "9")], incomplete_reason="http_503", announced=2),
+            read("BACK", 15, [ad("BACK", "A")]),
+            replace(
+                whole, at=minute(15), pages=None, same_as=whole.snapshot_id, announced=2, distinct=2
+            ),
+            read("RENAMED", 15, [ad("RENAMED", "A", advertiser=orders("Ana", 101))]),
+        ],
+        [
+            read("MOVES", 30, [ad("MOVES", "A", "10.50"), ad("MOVES", "C", "12.00")]),
+            read("BACK", 30, [ad("BACK", "A"), ad("BACK", "B")]),
+            read("RENAMED", 30, [ad("RENAMED", "A", advertiser=orders("Ana <b>", 102))]),
+        ],
+        [],
     ]
+    found = []
+    with seeded.connect(autocommit=True) as connection:
+        connection.execute("set client_min_messages = error")
+        empty(connection)
+        ops.prepare(connection)
+        dbt = dbt_on(connection, seeded, dbt_home)
+        for build, readings in enumerate(loads):
+            if readings:
+                land(connection, f"load-{build}", readings)
+            if build == 0:
+                land(
+                    connection, "twice", [read("TWICE", 0, [ad("TWICE", "A")], [ad("TWICE", "B")])]
+                )
+                for table in ("pages", "snapshots", "trading_pairs", "fiats", "catalogue_readings"):
+                    connection.execute(
+                        f"insert into staging.{table} select * from staging.{table}"
+                        " where _dlt_load_id = 'twice'".encode()
+                    )
+            if build == 1:
+                unfinished = read("REFUSED", 15, [ad("REFUSED", "A", "1")])
+                land(connection, "unfinished", [unfinished], status=1)
+                land(connection, "refused", [read("REFUSED", 16, [ad("REFUSED", "A", "2")])])
+                ops.quarantine(connection, "run-1", ["refused"], "a check")
+            report = dbt("build") if build == 2 else dbt("run", *CORE)
+            with connection.cursor(row_factory=dict_row) as cursor:
+                rows = {
+                    table: cursor.execute(
+                        f"select * from marts.{table} order by {order}".encode()
+                    ).fetchall()
+                    for table, order in ORDERS.items()
+                }
+            found.append(Told(history(connection), rows, report))
+    return found
+
+
+def orders(nickname: str, count: int) -> dict[str, Any]:
+    """An advertiser of this name, with so many orders in the last month."""
+    return {"nickName": nickname, "monthOrderCount": count}
 
 
 def test_three_cycles_give_the_versions_that_the_changes_between_them_imply(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
+    told: list[Told],
 ) -> None:
-    land(connection, "1", [Reading(BUY, minute(0), [[item(A, "10.00"), item(B, "11.00")]])])
-    dbt("run", *CORE)
-    land(connection, "2", [Reading(BUY, minute(15), [[item(A, "10.50"), item(B, "11")]])])
-    dbt("run", *CORE)
-    land(connection, "3", [Reading(BUY, minute(30), [[item(A, "10.50"), item(C, "12.00")]])])
-    report = dbt("build")
-    assert report.tests_passed > 60
-
-    assert versions(rows, A) == [("10", 0, 15), ("10.5", 15, None)]
-    assert versions(rows, B) == [("11", 0, 30)], "11.00 and 11 are one price"
-    assert versions(rows, C) == [("12", 30, None)]
-    in_third = "select adv_no from marts.fact_offer_snapshots where snapshot_at = %s order by 1"
-    assert rows(in_third, minute(30)) == [(A,), (C,)]
+    third = told[2]
+    assert third.report.tests_passed > 60
+    assert third.versions("MOVES", "A") == [("10", 0, 15), ("10.5", 15, None)]
+    assert third.versions("MOVES", "B") == [("11", 0, 30)], "11.00 and 11 are one price"
+    assert third.versions("MOVES", "C") == [("12", 30, None)]
+    seen = third.of("MOVES", "fact_offer_snapshots")
+    assert [row["adv_no"] for row in seen if row["snapshot_at"] == minute(30)] == [
+        number("MOVES", "A"), number("MOVES", "C"),
+    ]  # fmt: skip
 
 
-def test_an_outage_of_one_page_ends_no_version_of_the_offers_on_it(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
-) -> None:
-    land(connection, "1", [Reading(BUY, minute(0), [[item(A)], [item(B)]])])
-    dbt("run", *CORE)
-    cut = Reading(BUY, minute(15), [[item(A, "9")]], incomplete_reason="http_503", announced=2)
-    land(connection, "2", [cut])
-    dbt("run", *CORE)
-
-    assert versions(rows, B) == [("10", 0, None)]
-    assert versions(rows, A) == [("10", 0, 15), ("9", 15, None)], "what was seen, was seen"
-    assert rows(
-        "select quality_verdict, quality_reasons from marts.fact_snapshots where not is_complete"
-    ) == [("incomplete", "http_503")]
-    assert rows("select count(*) from marts.fact_offer_snapshots") == [(2,)]
+def test_an_outage_of_one_page_ends_no_version_of_the_offers_on_it(told: list[Told]) -> None:
+    assert told[2].versions("OUTAGE", "B") == [("10", 0, None)]
+    assert told[2].versions("OUTAGE", "A") == [("10", 0, 15), ("9", 15, None)], "seen is seen"
+    assert [
+        (row["quality_verdict"], row["quality_reasons"])
+        for row in told[2].of("OUTAGE", "fact_snapshots")
+        if not row["is_complete"]
+    ] == [("incomplete", "http_503")]
+    assert len(told[2].of("OUTAGE", "fact_offer_snapshots")) == 2
 
 
-def test_an_offer_that_vanished_and_came_back_has_a_new_version(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
-) -> None:
-    for number, offers in enumerate([[A, B], [A], [A, B]]):
-        at = minute(15 * number)
-        land(connection, str(number), [Reading(BUY, at, [[item(offer) for offer in offers]])])
-        dbt("run", *CORE)
-
-    assert versions(rows, B) == [("10", 0, 15), ("10", 30, None)]
-    assert versions(rows, A) == [("10", 0, None)]
+def test_an_offer_that_vanished_and_came_back_has_a_new_version(told: list[Told]) -> None:
+    assert told[1].versions("BACK", "B") == [("10", 0, 15)]
+    assert told[2].versions("BACK", "B") == [("10", 0, 15), ("10", 30, None)]
+    assert told[2].versions("BACK", "A") == [("10", 0, None)]
 
 
-def test_an_unchanged_book_writes_a_snapshot_and_nothing_else(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
-) -> None:
-    first = Reading(BUY, minute(0), [[item(A), item(B, price="abc")]])
-    land(connection, "1", [first])
-    dbt("run", *CORE)
-    before = history(connection)
-    again = Reading(BUY, minute(15), None, same_as=first.snapshot_id, announced=2, distinct=2)
-    land(connection, "2", [again])
-    dbt("run", *CORE)
-    after = history(connection)
-
+def test_an_unchanged_book_writes_a_snapshot_and_nothing_else(told: list[Told]) -> None:
     for table in ("fact_offers", "fact_advertiser_statistics", "dim_advertisers"):
-        assert after[table] == before[table]
-    assert rows(
-        "select is_unchanged, offers_rejected, minutes_since_last from marts.fact_snapshots"
-        " order by started_at"
-    ) == [(False, 1, None), (True, 1, 15)]
-    assert rows("select count(*) from marts.fact_offer_snapshots") == [(2,)]
+        assert told[1].of("STILL", table) == told[0].of("STILL", table) != []
+    assert [
+        (row["is_unchanged"], row["offers_rejected"], row["minutes_since_last"])
+        for row in told[1].of("STILL", "fact_snapshots")
+    ] == [(False, 1, None), (True, 1, 15)]
+    assert len(told[1].of("STILL", "fact_offer_snapshots")) == 2
 
 
-def test_a_build_without_new_loads_changes_nothing(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    land(connection, "1", random_loads(seed=3, loads=1)[0])
-    dbt("run", *CORE)
-    before = history(connection)
-    dbt("run", *CORE)
-
-    assert history(connection) == before
+def test_a_build_without_new_loads_changes_nothing(told: list[Told]) -> None:
+    assert told[3].whole == told[2].whole
+    assert all(told[2].whole.values())
 
 
-def test_loads_that_never_finished_or_were_quarantined_are_not_read(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
-) -> None:
-    land(connection, "1", [Reading(BUY, minute(0), [[item(A)]])])
-    dbt("run", *CORE)
-    land(connection, "2", [Reading(BUY, minute(15), [[item(A, "1")]])], status=1)
-    land(connection, "3", [Reading(BUY, minute(16), [[item(A, "2")]])])
-    connection.execute("create table ops.quarantined_loads (load_id text)")
-    connection.execute("insert into ops.quarantined_loads values ('3')")
-    dbt("run", *CORE)
-
-    assert versions(rows, A) == [("10", 0, None)]
+def test_loads_that_never_finished_or_were_quarantined_are_not_read(told: list[Told]) -> None:
+    for later in told[1:]:
+        assert later.versions("REFUSED", "A") == [("10", 0, None)]
+        assert len(later.of("REFUSED", "fact_snapshots")) == 1
 
 
-def test_a_file_that_was_loaded_twice_counts_once(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
-) -> None:
-    land(connection, "1", [Reading(BUY, minute(0), [[item(A)], [item(B)]])])
-    for table in ("pages", "snapshots", "trading_pairs", "fiats", "catalogue_readings"):
-        connection.execute(f"insert into staging.{table} select * from staging.{table}".encode())
-    dbt("run", *CORE)
-
-    assert rows("select count(*) from marts.fact_offers") == [(2,)]
-    assert rows("select count(*) from marts.fact_snapshots") == [(1,)]
+def test_a_file_that_was_loaded_twice_counts_once(told: list[Told]) -> None:
+    assert len(told[0].of("TWICE", "fact_offers")) == 2
+    assert len(told[0].of("TWICE", "fact_snapshots")) == 1
 
 
 def test_a_changed_nickname_opens_a_version_of_the_advertiser_and_none_of_the_offer(
-    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
+    told: list[Told],
 ) -> None:
-    for number, name in enumerate(["Ana", "Ana", "Ana <b>"]):
-        offer = item(A, advertiser={"nickName": name, "monthOrderCount": 100 + number})
-        land(connection, str(number), [Reading(BUY, minute(number), [[offer]])])
-        dbt("run", *CORE)
-
-    assert rows(
-        "select nickname, valid_to is null from marts.dim_advertisers order by valid_from"
-    ) == [("Ana", False), ("Ana <b>", True)]
-    assert rows("select count(*) from marts.fact_advertiser_statistics") == [(3,)]
-    assert versions(rows, A) == [("10", 0, None)]
+    assert [
+        (row["nickname"], row["valid_to"] is None)
+        for row in told[2].of("RENAMED", "dim_advertisers")
+    ] == [("Ana", False), ("Ana <b>", True)]
+    assert len(told[2].of("RENAMED", "fact_advertiser_statistics")) == 3
+    assert told[2].versions("RENAMED", "A") == [("10", 0, None)]
 
 
 def random_loads(seed: int, loads: int) -> list[list[Reading]]:

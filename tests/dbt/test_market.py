@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.dbt.conftest import Dbt, Rows
+from tests.dbt.conftest import Dbt, Rows, dbt_on, empty
 from tests.dbt.plain_market import Offer, quote
 from tests.dbt.test_history import random_loads
 from tests.landing import Book, Reading, item, land
+from warehouse.postgres import Warehouse
 
 BUY: Book = ("VES", "USDT", "BUY")
 SELL: Book = ("VES", "USDT", "SELL")
@@ -57,60 +60,12 @@ def assert_equal(row: dict[str, Any], expected: dict[str, Any], what: object) ->
         assert abs(Fraction(found) - Fraction(value)) <= tolerance, (column, found, value, what)
 
 
-def test_a_small_book_has_the_numbers_worked_out_by_hand(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    """Quantities 100, 100, 200, 100: 500 in all; values 1000, 1100, 2400, 2000: 6500 in all.
-
-    Ranks: p10 lies at 1 + 0.1 x 3 = 1.3, p25 at 1.75, p75 at 3.25 (12 + 0.25 x 8), p90 at 3.7.
-    A quarter of 500 is 125: reached by the second, at 11, and only 11 is within 3% of it.
-    Advertisers hold 200, 200, 100: shares 0.4, 0.4, 0.2, squares 0.36; the offers' squares 0.28.
-    Gini: (2 (1 x 100 + 2 x 200 + 3 x 200) - 4 x 500) / (3 x 500) = 200 / 1500.
-    Confidence: 1 / (1 + 5) x (1 - 0.36).
-    """
-    offers = [
-        Offer("10", "100", largest="500", user="s1"),
-        Offer("11", "100", largest="2000", user="s1"),
-        Offer("12", "200", largest="1200", user="s2", is_merchant=True),
-        Offer("20", "100", largest="500", user="s3", is_promoted=True),
-    ]
-    land(connection, "1", [reading(BUY, offers)])
-    dbt(*RUN)
-
-    (row,) = told(connection, "market_quotes")
-    by_hand = {
-        "best_raw": "10", "best_eligible": "11", "median": "11.5", "p10": "10.3",
-        "p25": "10.75", "p75": "14", "p90": "17.6", "vwap": "13", "vwap_eligible": "11",
-        "naive": None, "ref_q25": "11", "top10_median": "11.5", "conservative_5th": None,
-        "reference_price": "11", "n_offers": "4", "n_eligible": "1", "n_advertisers": "3",
-        "tradable_quantity": "500", "tradable_value": "6500",
-        "executable_value": str(500 + 1100 + 1200 + 500), "hhi": "3600", "hhi_offers": "2800",
-        "cr4": "100", "cr10": "100", "gini": Fraction(200, 1500), "merchant_share": "0.25",
-        "promoted_count": "1", "confidence": "0.1067",
-    }  # fmt: skip
-    assert_equal(row, by_hand, offers)
-    assert row["reference_price_kind"] == "ref_q25"
-    assert row["median"] == Decimal("11.5"), "exact, not the nearest double"
-
-
-def test_the_naive_price_is_the_commonest_of_the_best_tenth_and_not_of_bait(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    """Bids of 31, 20, 20, then 19: of 30 the best three say 20; of 20 the best two tie, for 31."""
-    bait, market, rest = Offer("31"), Offer("20"), Offer("19")
-    land(
-        connection,
-        "1",
-        [
-            reading(SELL, [rest] * 27 + [market, market, bait]),
-            reading(("ARS", "USDT", "SELL"), [rest] * 17 + [market, market, bait]),
-            reading(("BOB", "USDT", "SELL"), [rest] * 9),
-        ],
-    )
-    dbt(*RUN)
-
-    naive = {row["fiat_code"]: row["naive"] for row in told(connection, "market_quotes")}
-    assert naive == {"VES": 20, "ARS": 31, "BOB": None}
+BY_HAND = [
+    Offer("10", "100", largest="500", user="s1"),
+    Offer("11", "100", largest="2000", user="s1"),
+    Offer("12", "200", largest="1200", user="s2", is_merchant=True),
+    Offer("20", "100", largest="500", user="s3", is_promoted=True),
+]
 
 
 offers = st.builds(
@@ -154,44 +109,153 @@ def books_nobody_chose(count: int) -> dict[Book, list[Offer]]:
     return made
 
 
-def test_on_books_nobody_chose_sql_and_plain_python_give_the_same_numbers(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    made = books_nobody_chose(150)
-    land(connection, "1", [reading(book, offers) for book, offers in made.items()])
-    dbt(*RUN)
+@dataclass(frozen=True)
+class Stage:
+    """What the marts told after one of three builds."""
 
-    rows = {
-        (row["fiat_code"], row["asset_code"], row["side"]): row
-        for row in told(connection, "market_quotes")
-    }
-    assert rows.keys() == made.keys()
-    for book, offers in made.items():
-        assert_equal(rows[book], quote(book[2], offers), (book, offers))
+    marts: dict[str, list[dict[str, Any]]]
+
+    def quotes(self, fiat: str) -> list[dict[str, Any]]:
+        """The quotes of a fiat, in order of time."""
+        return self._of("market_quotes", fiat, "snapshot_at")
+
+    def spreads(self, fiat: str) -> list[dict[str, Any]]:
+        """The spreads of a fiat, in order of time."""
+        return self._of("market_spreads", fiat, "buy_snapshot_at")
+
+    def _of(self, mart: str, fiat: str, time: str) -> list[dict[str, Any]]:
+        rows = [row for row in self.marts[mart] if row["fiat_code"] == fiat]
+        return sorted(rows, key=itemgetter(time))
 
 
-def test_an_outage_withholds_the_price_and_never_repeats_the_last_one(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    """A median elsewhere sat at 155 for hours, the market at 176, after a source fell silent."""
-    silent = [
-        reading(BUY, [Offer("155")] * 2, minute(20 * n), incomplete_reason="http_503", announced=40)
-        for n in range(1, 6)
-    ]
-    swapped = Reading(BUY, minute(120), [[item("12990000000000000001", "170", side="SELL")]])
-    land(
-        connection,
-        "1",
-        [
-            reading(BUY, [Offer("155")] * 5),
-            *silent,
-            swapped,
-            reading(BUY, [Offer("176")] * 5, minute(140)),
-        ],
+@pytest.fixture(scope="module")
+def unchosen() -> dict[Book, list[Offer]]:
+    """Books of hypothesis's choice."""
+    return books_nobody_chose(150)
+
+
+def own(fiat: str, side: str, offers: Sequence[Offer], at: datetime = NOON, **more: Any) -> Reading:
+    """A reading of a book whose advertisers stand in no other fiat."""
+    apart = [replace(offer, user=f"{fiat}{offer.user}") for offer in offers]
+    return reading((fiat, "USDT", side), apart, at, **more)
+
+
+def again(first: Reading, minutes: float) -> Reading:
+    """The book of a reading, unchanged."""
+    (page,) = first.pages or []
+    return replace(
+        first,
+        at=minute(minutes),
+        pages=None,
+        same_as=first.snapshot_id,
+        announced=len(page),
+        distinct=len(page),
     )
-    dbt(*RUN)
 
-    rows = sorted(told(connection, "market_quotes"), key=lambda row: row["snapshot_at"])
+
+def outage() -> list[Reading]:
+    """A source that falls silent at 155, and then has its sides swapped."""
+    fiat = "OUTAGE"
+    cut = {"incomplete_reason": "http_503", "announced": 40}
+    silent = [own(fiat, "BUY", [Offer("155")] * 2, minute(20 * n), **cut) for n in range(1, 6)]
+    swapped = [item("12990000000000000001", "170", side="SELL")]
+    return [
+        own(fiat, "BUY", [Offer("155")] * 5),
+        *silent,
+        Reading((fiat, "USDT", "BUY"), minute(120), [swapped]),
+        own(fiat, "BUY", [Offer("176")] * 5, minute(140)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def stages(seeded: Warehouse, dbt_home: Path, unchosen: dict[Book, list[Offer]]) -> list[Stage]:
+    """Three builds for all that is told of below, each of it in a fiat of its own."""
+    bait, market, rest = Offer("31"), Offer("20"), Offer("19")
+    frozen = own("FROZEN", "BUY", [Offer("155")] * 150)
+    cut = own(
+        "FROZEN", "BUY", [Offer("155")], minute(110), incomplete_reason="timeout", announced=150
+    )
+    still = own("STILL", "BUY", [Offer("10"), Offer("11"), Offer("12")])
+    late = own("LATE", "BUY", [Offer("10", user="s1")])
+    later = replace(Offer("9", orders=0), user="LATEs1")
+    ask, bid = Offer("10.20"), Offer("10")
+    loads = [
+        [
+            own("HAND", "BUY", BY_HAND),
+            own("NAIVE30", "SELL", [rest] * 27 + [market, market, bait]),
+            own("NAIVE20", "SELL", [rest] * 17 + [market, market, bait]),
+            own("NAIVE9", "SELL", [rest] * 9),
+            *(reading(book, offers) for book, offers in unchosen.items()),
+            *outage(),
+            *(frozen, *(again(frozen, 20 * n) for n in range(1, 6))),
+            *(still, again(still, 15), own("STILL", "SELL", [], minute(15))),
+            *(late, again(late, 20)),
+            *(own("NEAR", "SELL", [bid]), own("NEAR", "BUY", [ask], minute(5))),
+        ],
+        [
+            *(cut, *(again(frozen, 20 * n) for n in range(6, 9))),
+            reading(("LATER", "BTC", "BUY"), [later], minute(10)),
+            *(own("NEAR", "SELL", [ask], minute(6)), own("NEAR", "BUY", [ask], minute(26))),
+        ],
+        [own("FROZEN", "BUY", [Offer("176")] * 150, minute(180))],
+    ]
+    found = []
+    with seeded.connect(autocommit=True) as connection:
+        connection.execute("set client_min_messages = error")
+        empty(connection)
+        dbt = dbt_on(connection, seeded, dbt_home)
+        for number, readings in enumerate(loads):
+            land(connection, f"{number}", readings)
+            dbt(*RUN)
+            found.append(Stage({mart: told(connection, mart) for mart in MARTS}))
+    return found
+
+
+def test_a_small_book_has_the_numbers_worked_out_by_hand(stages: list[Stage]) -> None:
+    """Quantities 100, 100, 200, 100: 500 in all; values 1000, 1100, 2400, 2000: 6500 in all.
+
+    Ranks: p10 lies at 1 + 0.1 x 3 = 1.3, p25 at 1.75, p75 at 3.25 (12 + 0.25 x 8), p90 at 3.7.
+    A quarter of 500 is 125: reached by the second, at 11, and only 11 is within 3% of it.
+    Advertisers hold 200, 200, 100: shares 0.4, 0.4, 0.2, squares 0.36; the offers' squares 0.28.
+    Gini: (2 (1 x 100 + 2 x 200 + 3 x 200) - 4 x 500) / (3 x 500) = 200 / 1500.
+    Confidence: 1 / (1 + 5) x (1 - 0.36).
+    """
+    (row,) = stages[0].quotes("HAND")
+    by_hand = {
+        "best_raw": "10", "best_eligible": "11", "median": "11.5", "p10": "10.3",
+        "p25": "10.75", "p75": "14", "p90": "17.6", "vwap": "13", "vwap_eligible": "11",
+        "naive": None, "ref_q25": "11", "top10_median": "11.5", "conservative_5th": None,
+        "reference_price": "11", "n_offers": "4", "n_eligible": "1", "n_advertisers": "3",
+        "tradable_quantity": "500", "tradable_value": "6500",
+        "executable_value": str(500 + 1100 + 1200 + 500), "hhi": "3600", "hhi_offers": "2800",
+        "cr4": "100", "cr10": "100", "gini": Fraction(200, 1500), "merchant_share": "0.25",
+        "promoted_count": "1", "confidence": "0.1067",
+    }  # fmt: skip
+    assert_equal(row, by_hand, BY_HAND)
+    assert row["reference_price_kind"] == "ref_q25"
+    assert row["median"] == Decimal("11.5"), "exact, not the nearest double"
+
+
+def test_the_naive_price_is_the_commonest_of_the_best_tenth_and_not_of_bait(
+    stages: list[Stage],
+) -> None:
+    """Bids of 31, 20, 20, then 19: of 30 the best three say 20; of 20 the best two tie, for 31."""
+    naive = [stages[0].quotes(fiat)[0]["naive"] for fiat in ("NAIVE30", "NAIVE20", "NAIVE9")]
+    assert naive == [20, 31, None]
+
+
+def test_on_books_nobody_chose_sql_and_plain_python_give_the_same_numbers(
+    stages: list[Stage], unchosen: dict[Book, list[Offer]]
+) -> None:
+    for (fiat, _, side), offers in unchosen.items():
+        (row,) = stages[0].quotes(fiat)
+        assert row["side"] == side
+        assert_equal(row, quote(side, offers), (fiat, offers))
+
+
+def test_an_outage_withholds_the_price_and_never_repeats_the_last_one(stages: list[Stage]) -> None:
+    """A median elsewhere sat at 155 for hours, the market at 176, after a source fell silent."""
+    rows = stages[0].quotes("OUTAGE")
     assert [row["median"] for row in rows] == [155, *[None] * 6, 176]
     assert [row["withheld_reason"] for row in rows] == [
         None,
@@ -212,55 +276,30 @@ def test_an_outage_withholds_the_price_and_never_repeats_the_last_one(
 
 
 def test_a_source_that_answers_and_stands_still_is_withheld_until_it_moves(
-    connection: psycopg.Connection[Any], dbt: Dbt
+    stages: list[Stage],
 ) -> None:
     """As above, but the source answers, and the same: 150 offers are believed for 80 minutes."""
-    first = reading(BUY, [Offer("155")] * 150)
-    again = [
-        Reading(BUY, minute(20 * n), None, same_as=first.snapshot_id, announced=150, distinct=150)
-        for n in range(1, 9)
-    ]
-    cut = reading(BUY, [Offer("155")], minute(110), incomplete_reason="timeout", announced=150)
-    moves = reading(BUY, [Offer("176")] * 150, minute(180))
-    for number, part in enumerate([[first, *again[:5]], [cut, *again[5:]], [moves]]):
-        land(connection, str(number), part)
-        dbt(*RUN)
-
-    rows = sorted(told(connection, "market_quotes"), key=lambda row: row["snapshot_at"])
+    rows = stages[2].quotes("FROZEN")
     assert [row["median"] for row in rows] == [*[155] * 4, *[None] * 6, 176]
     reasons = [row["withheld_reason"] for row in rows]
     assert reasons == [*[None] * 4, "frozen", "frozen", "timeout", *["frozen"] * 3, None]
 
 
 def test_an_unchanged_book_is_quoted_again_and_an_empty_one_offers_nothing(
-    connection: psycopg.Connection[Any], dbt: Dbt
+    stages: list[Stage],
 ) -> None:
-    first = reading(BUY, [Offer("10"), Offer("11"), Offer("12")])
-    again = Reading(BUY, minute(15), None, same_as=first.snapshot_id, announced=3, distinct=3)
-    land(connection, "1", [first, again, reading(SELL, [], minute(15))])
-    dbt(*RUN)
-
-    rows = told(connection, "market_quotes")
-    before, after, empty = sorted(rows, key=lambda row: (row["side"], row["snapshot_at"]))
+    before, after, empty = sorted(stages[0].quotes("STILL"), key=lambda row: row["side"])
     assert {k for k in before if before[k] != after[k]} == {"snapshot_id", "snapshot_at"}
     assert (empty["n_offers"], empty["tradable_value"], empty["is_withheld"]) == (0, 0, False)
     assert (empty["best_raw"], empty["reference_price"], empty["hhi"]) == (None, None, None)
-    (spread,) = told(connection, "market_spreads")
+    (spread,) = stages[0].spreads("STILL")
     assert (spread["buy_snapshot_at"], spread["spread_pct"]) == (minute(15), None)
 
 
-def test_a_late_reading_of_one_book_changes_who_is_eligible_in_another(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
-    first = reading(BUY, [Offer("10")])
-    again = Reading(BUY, minute(20), None, same_as=first.snapshot_id, announced=1, distinct=1)
-    land(connection, "1", [first, again])
-    dbt(*RUN)
-    assert [row["n_eligible"] for row in told(connection, "market_quotes")] == [1, 1]
-    land(connection, "2", [reading(("ARS", "BTC", "BUY"), [Offer("9", orders=0)], minute(10))])
-    dbt(*RUN)
-
-    eligible = {row["snapshot_at"]: row["n_eligible"] for row in told(connection, "market_quotes")}
+def test_a_late_reading_of_one_book_changes_who_is_eligible_in_another(stages: list[Stage]) -> None:
+    assert [row["n_eligible"] for row in stages[0].quotes("LATE")] == [1, 1]
+    found = [*stages[1].quotes("LATE"), *stages[1].quotes("LATER")]
+    eligible = {row["snapshot_at"]: row["n_eligible"] for row in found}
     assert eligible == {minute(0): 1, minute(10): 0, minute(20): 0}
 
 
@@ -319,21 +358,12 @@ def test_a_mart_that_fell_behind_still_finds_the_offers_that_it_lacks(
     assert [row["best_raw"] for row in rows] == [10, 11, 12]
 
 
-def test_a_reading_that_comes_nearer_takes_the_place_of_its_pair(
-    connection: psycopg.Connection[Any], dbt: Dbt
-) -> None:
+def test_a_reading_that_comes_nearer_takes_the_place_of_its_pair(stages: list[Stage]) -> None:
     """The ask of 12:05 has its bid at 12:00, until one of 12:06 lands; 20 minutes are no moment."""
-    ask, bid = Offer("10.20"), Offer("10")
-    land(connection, "1", [reading(SELL, [bid]), reading(BUY, [ask], minute(5))])
-    dbt(*RUN)
-    (spread,) = told(connection, "market_spreads")
+    (spread,) = stages[0].spreads("NEAR")
     assert (spread["sell_snapshot_at"], spread["seconds_between"]) == (minute(0), 300)
     assert spread["spread_pct"] == 2
-    land(connection, "2", [reading(SELL, [Offer("10.20")], minute(6))])
-    land(connection, "3", [reading(BUY, [ask], minute(26))])
-    dbt(*RUN)
-
-    (spread,) = told(connection, "market_spreads")
+    (spread,) = stages[1].spreads("NEAR")
     assert (spread["sell_snapshot_at"], spread["seconds_between"]) == (minute(6), 60)
     assert (spread["spread_pct"], spread["is_crossed"], spread["mid"]) == (
         0,

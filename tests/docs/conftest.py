@@ -11,8 +11,8 @@ import pytest
 from warehouse.postgres import Warehouse
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(built_warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to the built market, as `p2p sql` opens it."""
+    """A connection to the built market, as `p2p sql` opens it; closed again for who copies it."""
     with built_warehouse.connect(autocommit=True) as connection:
         yield connection

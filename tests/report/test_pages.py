@@ -89,6 +89,49 @@ def test_the_whole_market_is_told_as_one_pair_is(built_warehouse: Warehouse) -> 
     assert "+20." in reference or "-20." in reference  # what the bait is away from it
 
 
+def test_methods_of_the_whole_market_are_shown_by_day_as_its_readings_tell(
+    built_warehouse: Warehouse,
+) -> None:
+    with built_warehouse.connect() as connection:
+        market = market_page(Marts(connection, NOW))
+        told = connection.execute(
+            """
+            with readings as (
+                select
+                    snapshots.day, snapshots.fiat_code, snapshots.side,
+                    count(*) as offers,
+                    count(*) filter (where methods.identifier is not null) as named
+                from marts.fact_offer_snapshots as offers
+                inner join (
+                    select *, (started_at at time zone 'UTC')::date as day
+                    from marts.fact_snapshots
+                    where quality_verdict = 'trusted'
+                ) as snapshots using (snapshot_id)
+                left join marts.fact_offer_payment_methods as methods
+                    on methods.offer_version_key = offers.offer_version_key
+                    and methods.identifier = 'Zelle'
+                group by snapshot_id, snapshots.day, snapshots.fiat_code, snapshots.side
+            ),
+
+            books as (
+                select day, avg(offers) as offers, avg(named) as named
+                from readings
+                group by day, fiat_code, side
+            )
+
+            select day, 100 * sum(named) / sum(offers), count(*) from books group by day
+            """
+        ).fetchall()
+    assert len(told) == 3
+    shown = section(market, "payment-methods")
+    for day, share, books in told:
+        assert 0 < share < 100
+        tips = re.findall(rf'data-tip="({day}\n[^"]*)"', shown)
+        assert len(tips) == 2
+        assert f"Zelle: {figures.percent(share)} ({books} books)" in tips[0].splitlines()
+        assert re.search(r"^Zelle: -?\d+\.\d\d% \(2 books\)$", tips[1], re.MULTILINE)
+
+
 def test_the_largest_advertiser_has_the_longest_bar_and_nought_is_not_red(
     built_warehouse: Warehouse,
 ) -> None:

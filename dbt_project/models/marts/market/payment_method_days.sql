@@ -27,6 +27,7 @@ final as (
         case identifier when '' then 'none' else identifier end as payment_method,
         snapshots::integer as n_snapshots,
         trim_scale(offers / book_offers) as offers_share,
+        trim_scale(book_offers / book_snapshots) as market_offers,
         trim_scale(advertisers / book_advertisers) as advertisers_share,
         trim_scale(quantity / book_snapshots) as quantity,
         trim_scale(book_quantity / book_snapshots) as market_quantity,
