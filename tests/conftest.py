@@ -27,22 +27,22 @@ examples.load_profile("unhurried")
 
 LONGEST = [
     "flows/test_serving.py",
-    "dbt/test_history.py",
     "dbt/test_retention.py",
     "flows/test_killed.py",
-    "dbt/test_market.py",
-    "dbt/test_rates.py",
     "flows/test_command.py",
-    "chaos/test_siege.py",
     "flows/test_repeats.py",
+    "dbt/test_rates.py",
     "load/test_recovery.py",
-    "dbt/test_days.py",
+    "dbt/test_history.py",
+    "flows/test_bad_landing.py",
+    "chaos/test_siege.py",
     "dbt/test_actors.py",
     "dbt/test_testing.py",
-    "flows/test_corrupted.py",
+    "flows/test_over_tls.py",
     "chaos/test_faults.py",
+    "flows/test_corrupted.py",
 ]
-"""The files that take 50 seconds or more, on two cores, the longest first."""
+"""The files that take some 50 seconds or more, on two cores, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -185,7 +185,7 @@ def _charts(by_method: dict[str, list[Row]]) -> Content:
             ),
         ),
         _half(
-            "BUY: against the book by day, in the middle of its books, per cent",
+            "BUY: against the book by day, per cent",
             Chart(
                 "Against the book by day", premiums, figures.percent, baseline=0.0, is_daily=True
             ),
