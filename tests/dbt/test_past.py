@@ -75,6 +75,17 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
         limit = node.get("Index Cond", "") + node.get("Filter", "") + node.get("Recheck Cond", "")
         assert since.split()[0] in limit
 
+    # The candles of a book are made of its own hours, by their index.
+    ((plan,),) = rows(
+        "explain (format json) select * from marts.price_candles where fiat_code = 'VES'"
+        " and asset_code = 'USDT' and price_notion = 'reference_price'"
+    )
+    read = [one for one in nodes(plan[0]["Plan"]) if one.get("Relation Name") == "int_price_hours"]
+    assert len(read) == 2, "a reader each: hours, and days"
+    for node in read:
+        condition = node.get("Index Cond", "") + node.get("Filter", "")
+        assert "fiat_code = 'VES'" in condition.replace("::text", "")
+
 
 def claims_read(plan: dict[str, Any]) -> int:
     """How many rows of the ledger a plan has read."""

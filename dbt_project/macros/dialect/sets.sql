@@ -12,6 +12,19 @@
 {%- endmacro %}
 
 {#-
+    Returns what stands between the name and the body of a part of a query that is read twice, to
+    have it planned with each of its readers: PostgreSQL would else make the whole of it first,
+    whatever few rows of it are asked for.
+-#}
+{% macro as_planned_with_its_readers() -%}
+    {{ return(adapter.dispatch('as_planned_with_its_readers', 'p2p')()) }}
+{%- endmacro %}
+
+{% macro default__as_planned_with_its_readers() -%}
+    as not materialized
+{%- endmacro %}
+
+{#-
     Returns a key: 32 hexadecimal digits over columns, none of which a null can make equal to
     another row's.
 -#}

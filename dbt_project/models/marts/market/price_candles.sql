@@ -47,7 +47,7 @@ gapped as (
 
 ),
 
-prices as (
+prices {{ as_planned_with_its_readers() }} (
 
     select
         gapped.*,
