@@ -37,7 +37,6 @@ def demo_settings(settings: Settings) -> Settings:
 
 def run_demo(settings: Settings) -> list[CycleOutcome]:
     """Run the cycles and return what each came to; `settings` are those of `demo_settings`."""
-    from flows.elt import elt
     from flows.head_start import take_head_start
     from simulator.market import Market
     from simulator.server import Exchange
@@ -56,6 +55,8 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
             with CycleProgress(f"cycle {number} of {CYCLES}: ") as progress:
                 if number == 1:
                     take_head_start()
+                from flows.elt import elt
+
                 SURROUNDINGS.set(
                     Surroundings(
                         settings=settings,

@@ -7,8 +7,14 @@ import importlib
 from expectations.library import import_library
 from flows.prefect_home import begin_server
 
-_LIBRARIES = ("load.pipeline", "expectations.checkpoint", "dbt.cli.main", "dbt.adapters.postgres")
-"""What the steps of a cycle import, each when it comes to it."""
+_LIBRARIES = (
+    "flows.elt",
+    "load.pipeline",
+    "expectations.checkpoint",
+    "dbt.cli.main",
+    "dbt.adapters.postgres",
+)
+"""The flow, and what the steps of a cycle import, each when it comes to it."""
 
 
 def take_head_start() -> None:

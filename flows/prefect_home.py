@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import socket
 import subprocess
-import threading
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-# An ephemeral server that migrates its database for the first time took up to 28 s here.
-_EPHEMERAL_STARTUP_SECONDS = 120
+import requests
+
+# A server that migrates its database for the first time took up to 28 s here.
+_STARTUP_SECONDS = 120
+_SECONDS_TO_ANSWER = 10
+_SECONDS_TO_END = 5
+_GLANCE_SECONDS = 0.05
+_LOOPBACK = "127.0.0.1"
 
 
 def prepare(home: Path) -> None:
@@ -28,7 +36,7 @@ def prepare(home: Path) -> None:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(_EPHEMERAL_STARTUP_SECONDS),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(_STARTUP_SECONDS),
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
@@ -42,53 +50,74 @@ def prepare(home: Path) -> None:
 def begin_server() -> Callable[[], None] | None:
     """Start the server that this process needs for itself, and return what waits until it answers.
 
-    Its libraries and its database take it some seconds. Nothing is started, nor to be waited for,
-    where `PREFECT_API_URL` names a server.
+    Its libraries and its database take it some seconds, in a first run its database a dozen.
+    Nothing is started, nor to be waited for, where `PREFECT_API_URL` names a server.
+
+    What waits raises RuntimeError: the server has ended, or has not answered in time.
     """
-    from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_API_URL
+    # Of Prefect no more than this: its own way to such a server imports all of the server first.
+    from prefect.settings import PREFECT_API_URL, get_current_settings
 
     if PREFECT_API_URL.value():
         return None
-    _guard_server()
-    # Prefect keeps one a process: whoever asks for a client gets this one.
-    server, failures = SubprocessASGIServer(), list[BaseException]()
-
-    def begin() -> None:
-        try:
-            server.start()
-        except BaseException as failure:  # raised where it is waited for
-            failures.append(failure)
-
-    thread = threading.Thread(target=begin, name="prefect-server", daemon=True)
-    thread.start()
+    port = _free_port()
+    server = subprocess.Popen(  # noqa: S603 - Prefect's own command
+        [
+            *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
+            *("--host", _LOOPBACK, "--port", str(port), "--log-level", "error"),
+            *("--lifespan", "on"),
+        ],
+        env={
+            **os.environ,
+            **get_current_settings().to_environment_variables(exclude_unset=True),
+            "PREFECT_UI_ENABLED": "false",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
+        },
+        # A Ctrl-C goes to our group, and would end it under a cycle that is being stopped cleanly.
+        start_new_session=True,
+    )
+    end_with_us(server.pid)  # for a `kill -9`, after which it would stay, 200 MB a time
+    atexit.register(_end, server)
 
     def wait() -> None:
-        thread.join()
-        for failure in failures:
-            raise failure
+        url = f"http://{_LOOPBACK}:{port}/api"
+        _wait_for_answer(server, f"{url}/health")
+        from prefect.context import refresh_global_settings_context
+
+        os.environ["PREFECT_API_URL"] = url
+        refresh_global_settings_context()
 
     return wait
 
 
-def _guard_server() -> None:
-    """Have the server that this process starts for itself end with it, and not before.
+def _free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind((_LOOPBACK, 0))
+        return int(opened.getsockname()[1])
 
-    Prefect starts it in our process group and ends it when Python exits. So a Ctrl-C would end it
-    under a cycle that is being stopped cleanly, and a `kill -9` would leave it, 200 MB a time.
-    """
-    from prefect.server.api import server
 
-    def start(args: list[str], **kwargs: Any) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - Prefect's own command
-            args, start_new_session=True, **kwargs
-        )
-        end_with_us(process.pid)
-        return process
+def _wait_for_answer(server: subprocess.Popen[bytes], health: str) -> None:
+    latest = time.monotonic() + _STARTUP_SECONDS
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to this machine itself
+        while time.monotonic() < latest:
+            if server.poll() is not None:
+                raise RuntimeError(f"Prefect's own server ended at its start: {server.returncode}")
+            with suppress(requests.RequestException):
+                if session.get(health, timeout=_SECONDS_TO_ANSWER).ok:
+                    return
+            time.sleep(_GLANCE_SECONDS)
+    raise RuntimeError(f"Prefect's own server did not answer within {_STARTUP_SECONDS} s")
 
-    vars(server)["subprocess"] = SimpleNamespace(
-        Popen=start, TimeoutExpired=subprocess.TimeoutExpired
-    )
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 @cache

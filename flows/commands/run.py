@@ -14,11 +14,12 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     start(settings, verbose=verbose)
     from flows.console import CycleProgress, cell, out
     from flows.cycle import SURROUNDINGS, Surroundings
-    from flows.elt import elt
     from flows.head_start import take_head_start
 
     with CycleProgress() as progress:
         take_head_start()
+        from flows.elt import elt
+
         SURROUNDINGS.set(
             Surroundings(settings=settings, on_progress=progress.loaded, on_step=progress.step)
         )

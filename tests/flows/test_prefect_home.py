@@ -51,3 +51,28 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)
+
+
+DOOMED = """
+import os, pathlib, sys
+from flows import prefect_home
+prefect_home.prepare(pathlib.Path(sys.argv[1]))
+wait = prefect_home.begin_server()
+wait()
+"""
+
+
+def test_a_server_that_cannot_start_is_not_waited_for(tmp_path: Path) -> None:
+    nowhere = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////dev/null/prefect.db"}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", DOOMED, str(tmp_path)],
+        cwd=PROJECT,
+        env={**given, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "RuntimeError: Prefect's own server ended at its start" in ended.stderr

@@ -12,3 +12,18 @@
 {% macro default__keep_room(percent) %}
     alter table {{ this }} set (fillfactor = {{ 100 - percent }})
 {% endmacro %}
+
+{#-
+    Runs what tells the planner how large a table is that was just made anew. Until a server finds
+    the time for it on its own, PostgreSQL takes any such table for a small one, and walks it once
+    for each row of another. What is added to later is left to the server.
+-#}
+{% macro take_stock() %}
+    {% if model.config.materialized in ('table', 'incremental') and not is_incremental() %}
+        {{ adapter.dispatch('take_stock', 'p2p')() }}
+    {% endif %}
+{% endmacro %}
+
+{% macro default__take_stock() %}
+    analyze {{ this }}
+{% endmacro %}

@@ -16,25 +16,28 @@
     )
 }}
 
+-- depends_on: {{ ref('stg_binance_p2p__snapshots') }}
 with
 
-horizons as (
+{% if is_incremental() %}
+    horizons as (
 
-    {{ book_horizons() }}
+        {{ book_horizons() }}
 
-),
+    ),
+{% endif %}
 
 offers as (
 
     select offers.*
     from {{ ref('fact_offers') }} as offers
-    inner join horizons
-        on
-            offers.fiat_code = horizons.fiat_code
-            and offers.asset_code = horizons.asset_code
-            and offers.side = horizons.side
-            and offers.valid_from >= horizons.starts_at
     {% if is_incremental() %}
+        inner join horizons
+            on
+                offers.fiat_code = horizons.fiat_code
+                and offers.asset_code = horizons.asset_code
+                and offers.side = horizons.side
+                and offers.valid_from >= horizons.starts_at
         where offers.valid_from >= (select min(earliest.starts_at) from horizons as earliest)
     {% endif %}
 
