@@ -101,7 +101,7 @@ def _flow(job: Job) -> Told:
     from flows.head_start import take_head_start
 
     started = time.perf_counter()
-    take_head_start()
+    take_head_start(job.settings)
     from bench.waiting import Waiting
     from flows.elt import elt
 

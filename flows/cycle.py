@@ -30,6 +30,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def dbt_home(settings: Settings) -> Path:
+    """Where dbt keeps its parsed project and its logs."""
+    return settings.home / "dbt"
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a caller in this process may hand to the flow beside its parameters.
@@ -70,7 +75,7 @@ class Cycle:
     @property
     def dbt_home(self) -> Path:
         """Where dbt keeps its parsed project and its logs."""
-        return self.settings.home / "dbt"
+        return dbt_home(self.settings)
 
     def read(
         self, on_pulse: Callable[[CycleReport], None], *, catalogue_only: bool = False

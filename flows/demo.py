@@ -54,7 +54,7 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
                 exchange.advance(MINUTES_BETWEEN)
             with CycleProgress(f"cycle {number} of {CYCLES}: ") as progress:
                 if number == 1:
-                    take_head_start()
+                    take_head_start(settings)
                 from flows.elt import elt
 
                 SURROUNDINGS.set(

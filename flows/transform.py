@@ -62,6 +62,9 @@ def run_dbt(
     two are parsed apart, give each a `home` of its own.
 
     Never two at a time in one process: dbt keeps its flags and its connections in globals.
+
+    Raises:
+        KeyboardInterrupt: as anywhere.
     """
     from dbt.cli.main import dbtRunner
 
@@ -91,7 +94,15 @@ def run_dbt(
         command += ["--vars", json.dumps({"tested": tested})]
     with _environment(warehouse.acting_as(TRANSFORMER)):
         outcome = dbtRunner().invoke(command)
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception  # to dbt it is a failure like any other
     return _report(outcome)
+
+
+def parse_ahead(warehouse: Warehouse, home: Path) -> None:
+    """Have dbt read its project where it has not yet, as a first build of what is new would."""
+    if not (home / "target" / "partial_parse.msgpack").exists():
+        run_dbt(warehouse, ["parse", "--no-write-json"], home, tested="new")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     from flows.head_start import take_head_start
 
     with CycleProgress() as progress:
-        take_head_start()
+        take_head_start(settings)
         from flows.elt import elt
 
         SURROUNDINGS.set(
