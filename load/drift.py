@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,6 +29,9 @@ MOST_KEYS = 1_000
 _MOST_IN_A_READING = 400
 _LONGEST_EXAMPLE = 60
 _YOUNG, _SEEN, _STANDING, _MISSED = range(4)
+
+_Form = tuple[str, tuple[str, ...], tuple[type, ...]]
+"""Of a part of an offer: its place, its keys and their types, in their order."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ class Shape:
         self.parts: Counter[str] = Counter()
         self.examples: dict[str, dict[str, str]] = {}
         """By path and JSON type, as the value came, cut."""
-        self._forms: dict[tuple[str, tuple[str, ...], tuple[type, ...]], list[int]] = {}
+        self._forms: dict[_Form, list[int]] = {}
         """How often each was met, in a list of one: so a form, some 200 names, is hashed once."""
         self._packed: tuple[bytes, int] | None = None
 
@@ -71,7 +75,7 @@ class Shape:
             if times is None:
                 is_unlike = True
                 times = self._forms[form] = [0]
-                self._examine(place, part)
+                self._examine(form, part)
             times[0] += 1
         return is_unlike
 
@@ -92,18 +96,18 @@ class Shape:
 
     def _carried(self) -> Counter[str]:
         carried: Counter[str] = Counter()
-        for (place, keys, _), (times,) in self._forms.items():
-            for key in keys:
-                carried[_path(place, key)] += times
+        for form, (times,) in self._forms.items():
+            for path, _ in _named(form):
+                carried[path] += times
         return Counter({path: carried[path] for path in self.examples})
 
-    def _examine(self, place: str, part: Mapping[str, Any]) -> None:
-        for key, value in part.items():
-            path = _path(place, key)
-            if path not in self.examples and len(self.examples) >= _MOST_IN_A_READING:
-                continue
-            types = self.examples.setdefault(path, {})
-            kind = JSON_TYPES.get(type(value), "null")
+    def _examine(self, form: _Form, part: Mapping[str, Any]) -> None:
+        for (path, kind), value in zip(_named(form), part.values(), strict=True):
+            types = self.examples.get(path)
+            if types is None:
+                if len(self.examples) >= _MOST_IN_A_READING:
+                    continue
+                types = self.examples[path] = {}
             if kind != "null" and kind not in types:
                 said = value if isinstance(value, str) else orjson.dumps(value).decode()
                 types[kind] = said[:_LONGEST_EXAMPLE]
@@ -197,8 +201,14 @@ class Watch:
         return cls({path: Key(*kept) for path, kept in keys.items()}, dict(of))
 
 
-def _path(place: str, key: str) -> str:
-    return f"{place}.{key}"[:LONGEST_PATH]
+@lru_cache(maxsize=1_024)  # every reading meets the same few dozen
+def _named(form: _Form) -> tuple[tuple[str, str], ...]:
+    """Path and JSON type of each key."""
+    place, keys, types = form
+    return tuple(
+        (f"{place}.{key}"[:LONGEST_PATH], JSON_TYPES.get(kind, "null"))
+        for key, kind in zip(keys, types, strict=True)
+    )
 
 
 def _is_known(path: str) -> bool:

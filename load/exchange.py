@@ -220,12 +220,13 @@ class Exchange:
     def _post(self, path: str, body: bytes) -> tuple[bytes, int]:
         # The key travels in a header that `requests` would carry along to another host.
         try:
-            with self._session().post(
-                self._base + path,
-                data=body,
+            session = self._session()
+            with session.send(
+                self._prepared(session, path, body),
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
+                proxies=session.proxies,
             ) as response:
                 if response.status_code in (403, 418, 429, 451) or response.status_code >= 500:
                     raise _Refused(f"http_{response.status_code}", _retry_after(response.headers))
@@ -238,6 +239,19 @@ class Exchange:
             raise _Refused("cut") from error
         except requests.RequestException as error:
             raise _Refused("connection") from error
+
+    def _prepared(
+        self, session: requests.Session, path: str, body: bytes
+    ) -> requests.PreparedRequest:
+        """The request of a page; but for its body it is the same each time, and made once."""
+        known: dict[str, requests.PreparedRequest] = self._sessions.prepared
+        if path not in known:
+            known[path] = session.prepare_request(requests.Request("POST", self._base + path))
+        request = known[path].copy()
+        request.prepare_body(body, None)
+        if session.cookies:
+            request.prepare_cookies(session.cookies)
+        return request
 
     def _read(self, response: requests.Response) -> bytes:
         """The body, as it comes: one that drips, or unpacks without end, is not waited for."""
@@ -265,7 +279,7 @@ class Exchange:
             session.trust_env = False
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1))
-            self._sessions.own = session
+            self._sessions.own, self._sessions.prepared = session, {}
             with self._lock:
                 self._all_sessions.append(session)
         return session
