@@ -36,11 +36,15 @@ Connection = psycopg.Connection[Any]
 pytestmark = pytest.mark.timeout(900)  # whole builds, several of them
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests: in another the rebuild would have dbt parse its project again."""
+    return tmp_path_factory.mktemp("retention")
+
+
 @pytest.fixture
-def settings(dbt_warehouse: Warehouse, tmp_path: Path) -> Settings:
-    return load_settings(
-        home=tmp_path / "home", database_url=dbt_warehouse.url, raw_retention_days=1
-    )
+def settings(dbt_warehouse: Warehouse, home: Path) -> Settings:
+    return load_settings(home=home, database_url=dbt_warehouse.url, raw_retention_days=1)
 
 
 @pytest.fixture

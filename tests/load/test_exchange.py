@@ -231,6 +231,16 @@ def test_without_a_key_no_key_is_sent(exchange: Exchange, stub: Stub) -> None:
     assert "X-MBX-APIKEY" not in stub.headers[0]
 
 
+def test_a_page_is_asked_for_with_the_cookies_of_the_answer_before(
+    exchange: Exchange, stub: Stub
+) -> None:
+    stub.override = lambda *_: (200, envelope([]), {"Set-Cookie": "visitor=7; Path=/"})
+    for page in (1, 22, 333):
+        search(exchange, page)
+    assert [sent.get("Cookie") for sent in stub.headers] == [None, "visitor=7", "visitor=7"]
+    assert [body["page"] for _, body in stub.requests] == [1, 22, 333]
+
+
 def test_a_thread_keeps_its_connection(exchange: Exchange, stub: Stub) -> None:
     for page in range(1, 4):
         search(exchange, page)
