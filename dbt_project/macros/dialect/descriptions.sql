@@ -1,7 +1,7 @@
 {#-
-    Takes the place of dbt's own: a table that goes on keeps its descriptions, and is told them again
-    only where they differ. Else each cycle would write some thousand comments over again, a quarter
-    of what dbt itself takes for it.
+    Takes the place of dbt's own: a table that goes on keeps its descriptions, and is told them
+    again only where they differ. Else each cycle would write some thousand comments over again, a
+    tenth of what dbt itself takes for it.
 -#}
 {% macro postgres__persist_docs(relation, model, for_relation, for_columns) %}
     {% if not (is_incremental() and descriptions_stand(relation, model)) %}
