@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -78,11 +79,13 @@ def begin_server() -> Callable[[], None] | None:
         start_new_session=True,
     )
     end_with_us(server.pid)  # for a `kill -9`, after which it would stay, 200 MB a time
-    atexit.register(_end, server)
+    has_answered = threading.Event()
+    atexit.register(_end, server, has_answered)
 
     def wait() -> None:
         url = f"http://{_LOOPBACK}:{port}/api"
         _wait_for_answer(server, f"{url}/health")
+        has_answered.set()
         from prefect.context import refresh_global_settings_context
 
         os.environ["PREFECT_API_URL"] = url
@@ -111,8 +114,12 @@ def _wait_for_answer(server: subprocess.Popen[bytes], health: str) -> None:
     raise RuntimeError(f"Prefect's own server did not answer within {_STARTUP_SECONDS} s")
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
+def _end(server: subprocess.Popen[bytes], has_answered: threading.Event) -> None:
+    if has_answered.is_set():
+        server.terminate()
+    else:
+        # At its start it hears nothing else; what it leaves the next one makes good.
+        server.kill()
     try:
         server.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
