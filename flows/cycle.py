@@ -72,11 +72,6 @@ class Cycle:
         """Where the pages of the checks are written."""
         return self.settings.home / "docs" / "checks"
 
-    @property
-    def dbt_home(self) -> Path:
-        """Where dbt keeps its parsed project and its logs."""
-        return dbt_home(self.settings)
-
     def read(
         self, on_pulse: Callable[[CycleReport], None], *, catalogue_only: bool = False
     ) -> CycleReport:

@@ -62,7 +62,7 @@ def begin_server() -> Callable[[], None] | None:
     if PREFECT_API_URL.value():
         return None
     port = _free_port()
-    server = subprocess.Popen(  # noqa: S603 - Prefect's own command
+    server = subprocess.Popen(  # noqa: S603 - no shell; of ours but for the port's number
         [
             *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
             *("--host", _LOOPBACK, "--port", str(port), "--log-level", "error"),

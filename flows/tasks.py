@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import ops
 from flows.attended import nobody_listens
-from flows.cycle import CheckFailed, Cycle
+from flows.cycle import CheckFailed, Cycle, dbt_home
 from flows.measured import measured
 from flows.summary import CycleOutcome, markdown
 from load.report import CycleReport
@@ -135,7 +135,7 @@ def transform(cycle: Cycle) -> int:
             cycle.warehouse,
             # What dbt would write of itself nobody reads: `p2p docs` has it made when it is asked.
             ["build", *selected, "--exclude-resource-type", "unit_test", "--no-write-json"],
-            cycle.dbt_home,
+            dbt_home(cycle.settings),
             tested="new",
         )
     with ops.connected(cycle.warehouse) as connection:

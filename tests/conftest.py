@@ -19,8 +19,7 @@ from warehouse.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-# dbt's project is some 100,000 objects, which Python's collector walks again and again: a tenth of
-# what a build takes.
+# Python's collector walks all of dbt's project again and again: a tenth of what a build takes.
 gc.set_threshold(50_000, 20, 50)
 
 # How long an example takes says how busy the machine is, not whether it holds.

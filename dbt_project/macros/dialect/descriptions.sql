@@ -9,7 +9,10 @@
     {% endif %}
 {% endmacro %}
 
-{#- Returns whether a table and its columns are described as they are to be. -#}
+{#-
+    Returns whether a table and its columns are described as they are to be. A word stands before
+    the digest, since dbt would take one of digits alone for a number.
+-#}
 {% macro descriptions_stand(relation, model) %}
     {% set wanted = [' ' ~ model.description] if model.description else [] %}
     {% for column in model.columns.values() | sort(attribute='name', case_sensitive=true) %}
