@@ -8,7 +8,7 @@ it is said once, whatever crashes. What is a key's usual type is learned, since 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +26,7 @@ ENOUGH = 200
 USUAL = 0.5
 """Of a cycle's offers that carry a key which may be missed: a rarer one may be absent by chance."""
 MOST_KEYS = 1_000
+_MOST_FORMS = 1_000
 _MOST_IN_A_READING = 400
 _LONGEST_EXAMPLE = 60
 _YOUNG, _SEEN, _STANDING, _MISSED = range(4)
@@ -53,13 +54,17 @@ class Drift:
 class Shape:
     """Which keys the offers of one reading carry, and of what types."""
 
-    def __init__(self) -> None:
-        """Nothing is read yet."""
+    def __init__(self, known: Callable[[_Form], _Form | None] = lambda _: None) -> None:
+        """Nothing is read yet; `known` is `Watch.known`, which spares most readings most work."""
         self.parts: Counter[str] = Counter()
+        self.usual: dict[_Form, int] = {}
+        """Once packed: how often each form was met that the watch knows."""
         self.examples: dict[str, dict[str, str]] = {}
-        """By path and JSON type, as the value came, cut."""
+        """By path and JSON type, as the value came, cut; of the forms that it does not know."""
+        self._known = known
         self._forms: dict[_Form, list[int]] = {}
         """How often each was met, in a list of one: so a form, some 200 names, is hashed once."""
+        self._strange: list[_Form] = []
         self._packed: tuple[bytes, int] | None = None
 
     def add(self, item: Mapping[str, Any]) -> bool:
@@ -74,20 +79,26 @@ class Shape:
             times = self._forms.get(form)
             if times is None:
                 is_unlike = True
-                times = self._forms[form] = [0]
-                self._examine(form, part)
+                kept = self._known(form)
+                times = self._forms[kept or form] = [0]
+                if kept is None:
+                    self._strange.append(form)
+                    self._examine(form, part)
             times[0] += 1
         return is_unlike
 
     def pack(self) -> None:
         """End it: what was noted takes 80 kB, and a thousand readings may wait to land."""
-        said = json.dumps([self._carried(), self.examples]).encode()
-        self._packed = pa.compress(said, codec="lz4", asbytes=True), len(said)
-        self.examples = {}
-        self._forms.clear()
+        if self._strange:
+            said = json.dumps([self._carried(), self.examples]).encode()
+            self._packed = pa.compress(said, codec="lz4", asbytes=True), len(said)
+        for form in self._strange:
+            del self._forms[form]
+        self.usual = {form: times for form, (times,) in self._forms.items()}
+        self._forms, self._strange, self.examples = {}, [], {}
 
     def told(self) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
-        """By path, how many parts carry it, and the examples."""
+        """Of the forms that the watch does not know: by path, how often it came, and examples."""
         if self._packed is None:
             return self._carried(), self.examples
         packed, size = self._packed
@@ -96,9 +107,9 @@ class Shape:
 
     def _carried(self) -> Counter[str]:
         carried: Counter[str] = Counter()
-        for form, (times,) in self._forms.items():
+        for form in self._strange:
             for path, _ in _named(form):
-                carried[path] += times
+                carried[path] += self._forms[form][0]
         return Counter({path: carried[path] for path in self.examples})
 
     def _examine(self, form: _Form, part: Mapping[str, Any]) -> None:
@@ -123,6 +134,12 @@ class Key:
     """In the cycle under way."""
     example: str | None = None
 
+    def carry(self, times: int) -> None:
+        """So many parts more have it."""
+        self.carried += times
+        if self.standing == _MISSED:
+            self.standing = _SEEN
+
 
 @dataclass
 class Watch:
@@ -130,10 +147,25 @@ class Watch:
 
     keys: dict[str, Key] = field(default_factory=dict)
     parts: dict[str, int] = field(default_factory=dict)
+    _known: dict[_Form, _Form] = field(default_factory=dict, repr=False, compare=False)
+    _met: Counter[_Form] = field(default_factory=Counter, repr=False, compare=False)
+    """Of the known forms, since they were last counted in to the keys."""
+
+    def known(self, form: _Form) -> _Form | None:
+        """`form`, kept once for all readings, where every key and type of it was told before.
+
+        For the readers: what they meet of it need be counted and no more. May be asked in any
+        thread, also while another reading is taken in: what was told once stays told.
+        """
+        kept = self._known.get(form)
+        if kept is None and len(self._known) < _MOST_FORMS and self._has_told(form):
+            kept = self._known[form] = form
+        return kept
 
     def begin(self) -> None:
         """Another cycle begins."""
         self.parts = {}
+        self._met.clear()
         for key in self.keys.values():
             key.carried = 0
 
@@ -147,6 +179,7 @@ class Watch:
         found, told = [], frozenset(told)
         for place, times in shape.parts.items():
             self.parts[place] = self.parts.get(place, 0) + times
+        self._met.update(shape.usual)
         carried, examples = shape.told()
         for path, times in carried.items():
             types = examples[path]
@@ -159,9 +192,7 @@ class Watch:
                 if not _is_known(path) and path not in told:
                     found.append(Drift(NEW, path, kind, shown, seen_at, snapshot_id))
             key = self.keys[path]
-            key.carried += times
-            if key.standing == _MISSED:
-                key.standing = _SEEN
+            key.carry(times)
             for other in types.keys() - set(key.types):
                 if key.types and key.standing != _YOUNG:
                     what = f"was {' or '.join(key.types)}, is {other}"
@@ -174,6 +205,7 @@ class Watch:
     def judge(self, at: datetime) -> list[Drift]:
         """Close a whole cycle; returns the keys that none of its offers carried."""
         found = []
+        self._count()
         for path, key in self.keys.items():
             of = self.parts.get(path.rpartition(".")[0], 0)
             if key.carried:
@@ -188,6 +220,7 @@ class Watch:
 
     def dump(self) -> list[Any]:
         """As JSON."""
+        self._count()
         keys = {
             path: [key.types, key.standing, key.carried, key.example]
             for path, key in self.keys.items()
@@ -199,6 +232,22 @@ class Watch:
         """What was dumped; nothing where nothing was."""
         keys, of = document or ({}, {})
         return cls({path: Key(*kept) for path, kept in keys.items()}, dict(of))
+
+    def _has_told(self, form: _Form) -> bool:
+        for path, kind in _named(form):
+            key = self.keys.get(path)
+            if key is None or (kind != "null" and kind not in key.types):
+                return False
+        return True
+
+    def _count(self) -> None:
+        """Count what was met of the known forms in to their keys."""
+        for form, times in self._met.items():
+            for path, _ in _named(form):
+                # A watch before this one knew it, and the batch that told it was refused.
+                if key := self.keys.get(path):
+                    key.carry(times)
+        self._met.clear()
 
 
 @lru_cache(maxsize=1_024)  # every reading meets the same few dozen

@@ -23,7 +23,7 @@ from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
 from load.reading import Reading, read_book
 from load.report import CycleReport, Progress
-from load.source import Batch
+from load.source import Batch, pages_ahead
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
 from load.text import printable
 from warehouse.errors import UserError
@@ -269,8 +269,8 @@ class _Cycle:
     def _read_books(self, workers: ThreadPoolExecutor, books: deque[Book]) -> None:
         """Read with `IN_FLIGHT` books under way; land when a batch is full, or a round is over.
 
-        While a batch lands, the books under way are read on, but none is begun: so memory holds
-        one batch and a few books, however slow the warehouse is.
+        While a batch lands, the books under way are read on, and a few pages' worth is begun: so
+        memory holds one batch and little more, however slow the warehouse is.
         """
         in_flight: set[Future[Reading | None]] = set()
         batch, is_left_open = self.unlanded, False
@@ -292,6 +292,9 @@ class _Cycle:
             looks_again = is_last and not self._is_over() and self.rounds.has_more(self._spent())
             if looks_again or batch.is_full(self.settings.requests_per_second):
                 self._close_cycle(looks_again or not is_last)
+                ahead = pages_ahead(self.settings.requests_per_second)
+                for book in plan.take_first(books, self.state.books, ahead):
+                    in_flight.add(workers.submit(self._read, book))
                 self._land(batch)
                 batch = Batch(self.run_id)
             if looks_again:
@@ -310,7 +313,7 @@ class _Cycle:
         """In a worker: one book, or None when there was no time left for it."""
         known = self.state.books.get(book, BookState())
         try:
-            reading = read_book(self.exchange, book, known, self.clock, self.stop)
+            reading = read_book(self.exchange, book, known, self.clock, self.stop, self.state.watch)
         except Stopped:
             return None
         if reading.reason:

@@ -20,7 +20,8 @@ with `x = rate * t`. It grows without end, so nothing is given up for changing t
 grows too slowly for, the dull and the empty, is met by a floor.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf, log
@@ -110,6 +111,17 @@ def due_books(
     choice.take(by_value, spendable)
     left_out = len(states) - len(choice.chosen)
     return Plan(list(choice.chosen), choice.spent, left_out, is_whole=fits)
+
+
+def take_first(
+    books: deque[Book], known: Mapping[Book, BookState], requests: float
+) -> Iterator[Book]:
+    """Take from the left of `books` those that are thought to need so many requests at most."""
+    while books:
+        requests -= _cost(known.get(books[0], BookState()))
+        if requests < 0:
+            return
+        yield books.popleft()
 
 
 class Rounds:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from load.drift import Shape
+from load.drift import Shape, Watch
 from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
 from load.offers import digest, fingerprint, new_fields, offer_number
 from load.sketch import differing, sketch
@@ -155,6 +155,7 @@ def read_book(
     known: BookState,
     clock: Callable[[], datetime],
     stop: threading.Event,
+    watch: Watch,
 ) -> Reading:
     """Read `book` to its end, or to the first page that cannot be had.
 
@@ -164,7 +165,7 @@ def read_book(
     """
     # Strictly later than the reading before, also when the clock was set back.
     started_us = max(to_microseconds(clock()), known.read_us + 1_000)
-    reading = Reading(book, started_us, from_microseconds(started_us))
+    reading = Reading(book, started_us, from_microseconds(started_us), shape=Shape(watch.known))
     tally = _Tally()
     try:
         reading.reason = _read_pages(exchange, reading, tally, known, stop)

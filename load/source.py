@@ -178,6 +178,11 @@ def batch_pages(requests_per_second: float) -> float:
     return requests_per_second * BATCH_SECONDS
 
 
+def pages_ahead(requests_per_second: float) -> float:
+    """For how many books may be begun while a batch lands: for a quarter of one, and some MB."""
+    return min(batch_pages(requests_per_second) / 4, 400.0)
+
+
 @dataclass
 class Batch:
     """What is landed together, in one load: some dozens of readings, or a catalogue."""

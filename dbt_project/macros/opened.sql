@@ -64,3 +64,73 @@
     {{ unnest_json('offers.payment_methods', 'method') }}
     {{ open_json('method.value', 'opened', ['identifier', 'tradeMethodName']) }}
 {%- endmacro %}
+
+{#-
+    Returns the advertisers of `offers`, a relation that holds them as JSON, as a query: one row per
+    offer.
+-#}
+{% macro advertisers_of(offers) -%}
+    select
+        offers.snapshot_id,
+        offers.page_number,
+        offers.position,
+        -- 0.13% of the user numbers lack their leading s; anything longer is nobody's.
+        case
+            when {{ is_made_of('opened."userNo"', '0-9A-Za-z', 64) }} then opened."userNo"
+        end::text as user_no,
+        -- Empty or null in 14% of the offers; spaces within and around are the advertiser's own.
+        nullif(opened."nickName", '')::text as nickname,
+        nullif(opened."userType", '')::text as user_type,
+        nullif(opened."userIdentity", '')::text as user_identity,
+        nullif(opened.badges, '[]')::text as badges,
+        {{ to_integer('opened."userGrade"') }}::integer as user_grade,
+        {{ to_integer('opened."vipLevel"') }}::integer as vip_level,
+        {{ to_integer('opened."monthOrderCount"') }}::integer as month_order_count,
+        {{ to_share('opened."monthFinishRate"') }}::numeric as month_finish_rate,
+        {{ to_share('opened."positiveRate"') }}::numeric as positive_rate,
+        {{ to_boolean('opened."merchantGroupMember"') }}::boolean as is_merchant_group_member,
+        offers.load_id
+    from {{ offers }} as offers
+    {{ open_json(
+        'offers.advertiser',
+        'opened',
+        [
+            'userNo', 'nickName', 'userType', 'userIdentity', 'userGrade', 'vipLevel',
+            'monthOrderCount', 'monthFinishRate', 'positiveRate', 'merchantGroupMember', 'badges',
+        ]
+    ) }}
+{%- endmacro %}
+
+{#-
+    Returns what a snapshot says of each advertiser, of `advertisers`, which has a row per offer, as
+    a query.
+-#}
+{% macro observations_of(advertisers) -%}
+    select
+        snapshot_id,
+        user_no,
+        nickname,
+        user_type,
+        user_identity,
+        badges,
+        user_grade,
+        vip_level,
+        month_order_count,
+        month_finish_rate,
+        positive_rate,
+        is_merchant_group_member,
+        load_id
+    from (
+        select
+            *,
+            -- One user's ads stand on several pages, read at different moments: the last word
+            -- counts.
+            row_number() over (
+                partition by snapshot_id, user_no
+                order by page_number desc, position desc
+            ) as nth_latest
+        from {{ advertisers }}
+        where user_no is not null
+    ) as ranked
+    where nth_latest = 1
+{%- endmacro %}

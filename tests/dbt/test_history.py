@@ -328,6 +328,8 @@ def test_pages_opened_once_a_run_tell_what_pages_opened_by_each_model_do(
         land(connection, "load-0", loads[0])
         dbt("run", *CORE)
         land(connection, "load-1", loads[1])
+        if not kept:  # as an older version left it, whose table has no such column
+            connection.execute("alter table staging.int_opened_offers drop column advertiser")
         dbt("run", *CORE, *kept)
         told.append(history(connection))
         for table in ("int_opened_offers", "int_opened_observations"):

@@ -291,6 +291,26 @@ def test_four_books_are_read_at_once_and_no_more(loader: Loader, stub: Stub) -> 
     assert most[0] == 4
 
 
+def test_while_a_batch_lands_a_few_pages_more_are_read(
+    loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
+    loader.run()  # now it is known how many pages each has
+    monkeypatch.setattr("load.source.batch_pages", lambda _: 40)
+    land, enough = Landing.land, threading.Event()
+
+    def patient(self: Landing, batch: Batch, state: State) -> list[str]:
+        under_way = 3 + 1 + 1 + 1  # pages, at the most, of the books that were begun before
+        most = len(stub.searches()) + under_way
+        stub.override = lambda *_: enough.set() if len(stub.searches()) > most else None
+        assert enough.wait(60), "nobody reads"
+        return land(self, batch, state)
+
+    monkeypatch.setattr(Landing, "land", patient)
+    assert loader.run().books_unchanged == 63
+
+
 def test_a_batch_is_bounded_by_the_pages_that_were_read(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ BOOK = "VES-USDT-BUY"
 
 def cycle(watch: Watch, *offers: Json, whole: bool = True) -> list[tuple[str, str, str]]:
     """What is said of a cycle over these offers: kind, path and what."""
-    shape = Shape()
+    shape = Shape(watch.known)
     for each in offers:
         shape.add(each)
     shape.pack()
@@ -98,6 +98,34 @@ def test_what_is_noted_of_a_reading_is_bounded() -> None:
         shape.add(offer(number, **{f"key{number}{each}": "x" * 10_000 for each in range(50)}))
     assert len(shape.examples) == 400
     assert max(len(text) for types in shape.examples.values() for text in types.values()) == 60
+
+
+def test_what_the_watch_knows_is_counted_and_no_more(watch: Watch) -> None:
+    shape = Shape(watch.known)
+    for number in range(SIZE):
+        assert shape.add(offer(number, priceScale=2)) == (number == 0)
+    shape.add(offer(1, priceScale=2, shiny="yes"))
+    shape.pack()
+    met = {place: times for (place, *_), times in shape.usual.items()}
+    assert (met["item"], met["adv"], met["advertiser"]) == (SIZE + 1, SIZE, SIZE + 1)
+    assert shape.examples == {}
+    assert all(form is watch.known(form) for form in shape.usual), "kept once"
+    carried, examples = shape.told()
+    assert (carried["adv.shiny"], carried["adv.priceScale"]) == (1, 1)
+    assert examples["adv.shiny"] == {"text": "yes"}
+    watch.take(shape, (), "a snapshot", NOON)
+    kept = Watch.load(watch.dump())
+    assert (kept.keys["adv.priceScale"].carried, kept.keys["adv.shiny"].carried) == (SIZE + 1, 1)
+
+
+def test_forms_that_a_refused_batch_told_count_for_the_keys_that_are_left(watch: Watch) -> None:
+    refused = Watch.load(watch.dump())
+    cycle(refused, offer(1, priceScale=2, shiny="yes"), whole=False)
+    shape = Shape(refused.known)
+    shape.add(offer(2, priceScale=2, shiny="yes"))
+    shape.pack()
+    assert watch.take(shape, (), "a snapshot", NOON) == []
+    assert "adv.shiny" not in Watch.load(watch.dump()).keys
 
 
 def drifts(loader: Loader) -> list[Any]:

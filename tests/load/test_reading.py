@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from load.drift import Watch
 from load.exchange import Exchange
 from load.reading import MOST_PAGES, Reading, read_book
 from load.state import Book, BookState, to_microseconds
@@ -19,7 +20,7 @@ GO = threading.Event()
 @pytest.fixture
 def read(exchange: Exchange, clock: Clock) -> Any:
     def read_once(known: BookState | None = None) -> Reading:
-        return read_book(exchange, BOOK, known or BookState(), clock, GO)
+        return read_book(exchange, BOOK, known or BookState(), clock, GO, Watch())
 
     return read_once
 

@@ -10,30 +10,21 @@
 
 with
 
-observations as (
+offers as (
 
-    select * from {{ ref('int_advertiser_observations') }}
-    where {{ is_newly_landed() }}
+    select * from {{ ref('int_opened_offers') }}
+
+),
+
+advertisers as (
+
+    {{ advertisers_of('offers') }}
 
 ),
 
 final as (
 
-    select
-        snapshot_id,
-        user_no,
-        nickname,
-        user_type,
-        user_identity,
-        badges,
-        user_grade,
-        vip_level,
-        month_order_count,
-        month_finish_rate,
-        positive_rate,
-        is_merchant_group_member,
-        load_id
-    from observations
+    {{ observations_of('advertisers') }}
 
 )
 

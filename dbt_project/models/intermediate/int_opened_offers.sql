@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
         unlogged=true,
         pre_hook=['{{ claim_loads() }}', '{{ start_afresh() }}'],
     )
@@ -46,7 +46,9 @@ final as (
         price_scale,
         is_promoted,
         is_kyc_required,
-        load_id
+        load_id,
+        -- The last one: to tables that an older version made it is added.
+        advertiser
     from offers
 
 )

@@ -27,14 +27,14 @@ renamed as (
         source.snapshot_id,
         source.page_number,
         item.position::integer as position,
-        case when adv."advNo" ~ '^[0-9]{1,32}$' then adv."advNo" end::text as adv_no,
+        case when {{ is_made_of('adv."advNo"', '0-9', 32) }} then adv."advNo" end::text as adv_no,
         source.fiat_code,
         source.asset_code,
         source.side,
         case when adv."tradeType" in ('BUY', 'SELL') then adv."tradeType" end::text as maker_side,
         -- 0.13% of the user numbers lack their leading s; anything longer is nobody's.
         case
-            when advertiser."userNo" ~ '^[0-9A-Za-z]{1,64}$' then advertiser."userNo"
+            when {{ is_made_of('advertiser."userNo"', '0-9A-Za-z', 64) }} then advertiser."userNo"
         end::text as user_no,
         adv.classify::text as offer_class,
         {{ json_of_those_present('adv', other_terms) }}::text as other_terms,
@@ -59,7 +59,8 @@ renamed as (
         coalesce(
             {{ to_boolean('adv."takerAdditionalKycRequired"') }}, false
         )::boolean as is_kyc_required,
-        source.load_id
+        source.load_id,
+        item.advertiser
     from source
     {{ open_items('source.body', 'item', ['privilegeType'], ['adv', 'advertiser']) }}
     {{ open_json(
