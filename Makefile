@@ -75,7 +75,7 @@ lint-types: setup
 lint-imports: setup
 	$(BIN)/lint-imports --no-logo --no-cache
 
-SQLFLUFF := $(BIN)/sqlfluff lint --disable-progress-bar --processes 2
+SQLFLUFF := $(BIN)/python .ci/lint_sql.py lint --disable-progress-bar --processes 2
 
 # The models as an incremental run renders them, then as a full rebuild does. In the latter LT02 and
 # ST03 stay out: what the branch not taken leaves stands at odd indents, what only it read, unread.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.process import Told, tell
 from expectations.library import import_library
-from flows import prefect_home
+from flows.commands.starting import start
 from load.report import CycleReport
 from warehouse.postgres import Warehouse, open_warehouse, single_writer
 from warehouse.settings import Settings, load_settings
@@ -151,8 +151,7 @@ def main() -> None:
         binance_api_key=None,
     )
     work, modules = STEPS[sys.argv[1]]
-    settings.home.mkdir(parents=True, exist_ok=True)
-    prefect_home.prepare(settings.home)
+    start(settings)
     started = time.perf_counter()
     for module in modules:
         if module == "great_expectations":

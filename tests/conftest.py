@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,14 +57,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """One embedded PostgreSQL for the whole session."""
-    home = tmp_path_factory.mktemp("p2p")
+@contextmanager
+def passing_server(home: Path) -> Iterator[Warehouse]:
+    """An embedded PostgreSQL of which nothing is left."""
     with open_warehouse(load_settings(home=home, database_url=None)) as warehouse:
         yield warehouse
     # As root pytest's folders are closed to the server's user, so its data stood elsewhere.
     erase(home)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One embedded PostgreSQL for the whole session."""
+    with passing_server(tmp_path_factory.mktemp("p2p")) as warehouse:
+        yield warehouse
 
 
 @pytest.fixture(scope="session")

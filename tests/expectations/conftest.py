@@ -15,9 +15,9 @@ from expectations.checkpoint import run_suite
 from expectations.profiles import Parameters
 from expectations.suites import SuiteName
 from expectations.verdict import Verdict
+from tests.conftest import passing_server
 from tests.landing import TABLES, Reading, item, land
-from warehouse.postgres import Warehouse, open_warehouse
-from warehouse.settings import load_settings
+from warehouse.postgres import Warehouse
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 INTERVAL = timedelta(minutes=20)
@@ -93,8 +93,7 @@ def reading(book: tuple[str, str, str], at: datetime, **changes: Any) -> Reading
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """An embedded PostgreSQL for all tests of this folder."""
-    home = tmp_path_factory.mktemp("home")
-    with open_warehouse(load_settings(home=home, database_url=None)) as opened:
+    with passing_server(tmp_path_factory.mktemp("home")) as opened:
         yield opened
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import requests
 import yaml  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from flows import ops
 from flows.serving import OwnServer
@@ -329,7 +331,11 @@ def change(server: OwnServer, deployment: str, what: str) -> None:
 
 
 def ask_prefect(server: OwnServer, path: str, said: dict[str, Any]) -> Any:
-    answer = requests.post(
+    """What it answers; as its own clients do, asked again where its database is busy."""
+    session = requests.Session()
+    patient = Retry(total=8, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+    session.mount("http://", HTTPAdapter(max_retries=patient))
+    answer = session.post(
         f"{server.environment['PREFECT_API_URL']}/{path}",
         json=said,
         auth=("p2p", server.secret),

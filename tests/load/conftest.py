@@ -18,7 +18,8 @@ from load.exchange import CONDITIONS, CONFIG, FIATS, SEARCH, Exchange
 from load.pacing import Pacer
 from load.pipeline import run_cycle
 from load.report import CycleReport
-from warehouse.postgres import Warehouse, open_warehouse
+from tests.conftest import passing_server
+from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
 
 Json = dict[str, Any]
@@ -239,8 +240,7 @@ def exchange(stub: Stub, pacer: Pacer, clock: Clock) -> Iterator[Exchange]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    home = tmp_path_factory.mktemp("server")
-    with open_warehouse(load_settings(database_url=None, home=home)) as warehouse:
+    with passing_server(tmp_path_factory.mktemp("server")) as warehouse:
         yield warehouse
 
 

@@ -83,7 +83,34 @@ offers as (
 
 shown as {{ once() }} (
 
-    select * from offers
+    -- By name: what is kept here is written down, and most of a row is JSON for other models.
+    select
+        snapshot_id,
+        page_number,
+        position,
+        fiat_code,
+        asset_code,
+        side,
+        adv_no,
+        maker_side,
+        user_no,
+        offer_class,
+        payment_method_identifiers,
+        other_terms,
+        price,
+        surplus_quantity,
+        tradable_quantity,
+        min_order_amount,
+        max_order_amount,
+        dynamic_max_order_amount,
+        pay_time_limit_minutes,
+        commission_rate,
+        asset_scale,
+        fiat_scale,
+        price_scale,
+        is_promoted,
+        is_kyc_required
+    from offers
     where adv_no is not null and price > 0
 
 ),
