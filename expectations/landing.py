@@ -8,6 +8,9 @@ from expectations.profiles import BOOK, Parameters, age, common, share
 
 # A plain positive decimal, as dbt's `to_decimal` reads it; anything else is a price for nobody.
 DECIMAL = "^[0-9]{1,30}([.][0-9]{1,18})?$"
+# The same but for the digits, which a short text has not: a bounded repetition takes several times
+# as long.
+ROUGHLY, SHORT = "^[0-9]+([.][0-9]+)?$", 19
 
 
 def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
@@ -53,19 +56,28 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
         -- One parse a page, and jsonb's accessors: none of them fails on another shape. The price
         -- is compared as text first: a cast of hostile text would stop the query.
         select
-            bodies.snapshot_id,
+            snapshot_id,
             case
-                when item -> 'adv' ->> 'price' ~ '{DECIMAL}'
-                    then cast(item -> 'adv' ->> 'price' as double precision)
+                when price ~ '{ROUGHLY}' and (length(price) <= {SHORT} or price ~ '{DECIMAL}')
+                    then cast(price as double precision)
             end as price,
-            item -> 'adv' ->> 'tradeType' as maker_side
-        from (select snapshot_id, cast(body as jsonb) as body from landed_pages offset 0) as bodies
-        cross join lateral jsonb_array_elements(
-            case
-                when jsonb_typeof(bodies.body -> 'data') = 'array' then bodies.body -> 'data'
-                else '[]'
-            end
-        ) as item
+            maker_side
+        from (
+            select
+                bodies.snapshot_id,
+                item -> 'adv' ->> 'price' as price,
+                item -> 'adv' ->> 'tradeType' as maker_side
+            from (
+                select snapshot_id, cast(body as jsonb) as body from landed_pages offset 0
+            ) as bodies
+            cross join lateral jsonb_array_elements(
+                case
+                    when jsonb_typeof(bodies.body -> 'data') = 'array' then bodies.body -> 'data'
+                    else '[]'
+                end
+            ) as item
+            offset 0
+        ) as said
     ),
     offers as materialized (
         select

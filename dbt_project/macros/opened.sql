@@ -61,7 +61,7 @@
         nullif(btrim(opened."tradeMethodName"), '')::text as name,
         offers.load_id
     from {{ offers }} as offers
-    {{ unnest_json('offers.payment_methods', 'method') }}
+    {{ unnest_json('offers.payment_methods::jsonb', 'method') }}
     {{ open_json('method.value', 'opened', ['identifier', 'tradeMethodName']) }}
 {%- endmacro %}
 

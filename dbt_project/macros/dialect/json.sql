@@ -1,6 +1,7 @@
 {#-
-    JSON, as each engine says it. On PostgreSQL one `json_to_record` per object: a `->>` per field
-    reads the whole document again each time (12 s against 1.3 s on 50,000 offers).
+    JSON, as each engine says it. On PostgreSQL a page is read once, into `jsonb`: the `json` that
+    it stands in is text, which each function reads again from its beginning. And one
+    `jsonb_to_record` per object instead of a `->>` per field.
 -#}
 
 {#-
@@ -12,13 +13,13 @@
 {%- endmacro %}
 
 {% macro default__unnest_json(array, name) -%}
-    cross join lateral json_array_elements(
-        case when json_typeof({{ array }}) = 'array' then {{ array }} else '[]'::json end
+    cross join lateral jsonb_array_elements(
+        case when jsonb_typeof({{ array }}) = 'array' then {{ array }} else '[]'::jsonb end
     ) with ordinality as {{ name }} (value, position)
 {%- endmacro %}
 
 {#-
-    Returns a lateral join that opens a JSON object as a row `name`; every field is text, or json
+    Returns a lateral join that opens a JSON object as a row `name`; every field is text, or JSON
     where said.
 -#}
 {% macro open_json(object, name, fields, json_fields=[]) -%}
@@ -26,14 +27,14 @@
 {%- endmacro %}
 
 {% macro default__open_json(object, name, fields, json_fields) -%}
-    cross join lateral json_to_record(
-        case when json_typeof({{ object }}) = 'object' then {{ object }} else '{}'::json end
+    cross join lateral jsonb_to_record(
+        case when jsonb_typeof({{ object }}) = 'object' then {{ object }} else '{}'::jsonb end
     ) as {{ name }} (
         {%- for field in fields %}
             "{{ field }}" text{{ ',' if not loop.last or json_fields }}
         {%- endfor %}
         {%- for field in json_fields %}
-            "{{ field }}" json{{ ',' if not loop.last }}
+            "{{ field }}" jsonb{{ ',' if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}
@@ -48,12 +49,12 @@
 
 {% macro default__open_items(body, name, fields, json_fields) -%}
     cross join lateral rows from (
-        json_to_recordset({{ body }} -> 'data') as (
+        jsonb_to_recordset({{ body }}::jsonb -> 'data') as (
             {%- for field in fields %}
                 "{{ field }}" text{{ ',' if not loop.last or json_fields }}
             {%- endfor %}
             {%- for field in json_fields %}
-                "{{ field }}" json{{ ',' if not loop.last }}
+                "{{ field }}" jsonb{{ ',' if not loop.last }}
             {%- endfor %}
         )
     ) with ordinality as {{ name }} (
@@ -99,8 +100,8 @@
 {% macro default__distinct_members(array, field) -%}
     array(
         select distinct member.value ->> '{{ field }}' as identifier
-        from json_array_elements(
-            case when json_typeof({{ array }}) = 'array' then {{ array }} else '[]'::json end
+        from jsonb_array_elements(
+            case when jsonb_typeof({{ array }}) = 'array' then {{ array }} else '[]'::jsonb end
         ) as member (value)
         where member.value ->> '{{ field }}' != ''
         order by identifier

@@ -78,11 +78,15 @@ counted as (
 
     select
         readings.*,
-        readings.offers_distinct - coalesce(usable.offers_usable, 0) as offers_rejected,
-        coalesce(usable.offers_of_wrong_side, 0) as offers_of_wrong_side
+        case
+            when not readings.is_unchanged
+                then readings.offers_distinct - coalesce(usable.offers_usable, 0)
+        end as offers_rejected,
+        case
+            when not readings.is_unchanged then coalesce(usable.offers_of_wrong_side, 0)
+        end as offers_of_wrong_side
     from readings
     left join usable on readings.snapshot_id = usable.snapshot_id
-    where not readings.is_unchanged
 
 ),
 
@@ -123,19 +127,18 @@ counted as (
 timeline as (
 
     select
-        readings.snapshot_id,
-        readings.fiat_code,
-        readings.asset_code,
-        readings.side,
-        readings.fingerprint,
-        readings.started_at,
+        snapshot_id,
+        fiat_code,
+        asset_code,
+        side,
+        fingerprint,
+        started_at,
         null::timestamptz as unchanged_since,
-        counted.offers_rejected,
-        counted.offers_of_wrong_side,
-        readings.is_complete,
-        readings.is_unchanged
-    from readings
-    left join counted on readings.snapshot_id = counted.snapshot_id
+        offers_rejected,
+        offers_of_wrong_side,
+        is_complete,
+        is_unchanged
+    from counted
 
     {% if is_incremental() %}
         union all

@@ -38,7 +38,7 @@ renamed as (
         end::text as user_no,
         adv.classify::text as offer_class,
         {{ json_of_those_present('adv', other_terms) }}::text as other_terms,
-        adv."tradeMethods" as payment_methods,
+        adv."tradeMethods"::json as payment_methods,
         -- 0.73% of the offers list one identifier twice.
         {{ distinct_members(
             'adv."tradeMethods"', 'identifier'
