@@ -6,6 +6,7 @@ from pathlib import Path
 from bench import first_page, history, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
+from simulator.universe import FIATS
 
 STALENESS = "staleness"
 HISTORY = "history"
@@ -22,6 +23,14 @@ def main() -> None:
         type=int,
         default=default.offers,
         help="how many the market has on average over a day (%(default)s: 50,000 at its start)",
+    )
+    parser.add_argument(
+        "--fiats",
+        type=int,
+        choices=range(1, len(FIATS) + 1),
+        default=len(default.fiats),
+        metavar="N",
+        help=f"in how many fiats they are, the largest ones (%(default)s of {len(FIATS)})",
     )
     parser.add_argument(
         "--parts",
@@ -47,6 +56,7 @@ def main() -> None:
     measure(
         Plan(
             offers=given.offers,
+            fiats=tuple(FIATS)[: given.fiats],
             parts=given.parts,
             cycles=given.cycles,
             repetitions=given.repetitions,

@@ -14,6 +14,7 @@ from bench.exchange import RunningExchange, exchange_process
 from bench.figures import Figures
 from bench.process import Told, in_own_process
 from flows import ops
+from simulator.universe import FIATS
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import load_settings
@@ -28,10 +29,13 @@ PARTS = ("landing", "flow")
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of it. `offers` is what the market has on average over a day."""
+    """How much of it. `offers` is what the market has on average over a day.
+
+    In the ten largest fiats they fill 2,650 pages in 232 books; over all of them 4,170 in 2,176.
+    """
 
     offers: int = 46_000
-    fiats: tuple[str, ...] | None = None
+    fiats: tuple[str, ...] = tuple(FIATS)[:10]
     parts: Sequence[str] = PARTS
     steps: Sequence[str] = STEPS
     cycles: int = len(CYCLES)
