@@ -325,7 +325,7 @@ def trusted(reading: Reading) -> Reading:
     )
 
 
-@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_however_loads_arrive_the_market_is_that_of_a_rebuild(
     connection: psycopg.Connection[Any], dbt: Dbt, seed: int
 ) -> None:
