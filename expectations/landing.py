@@ -8,8 +8,8 @@ from expectations.profiles import BOOK, Parameters, age, common, share
 
 # A plain positive decimal, as dbt's `to_decimal` reads it; anything else is a price for nobody.
 DECIMAL = "^[0-9]{1,30}([.][0-9]{1,18})?$"
-# The same but for the digits, which a short text has not: a bounded repetition takes several times
-# as long.
+# The same but for how many digits, of which a short text cannot have too many: PostgreSQL takes
+# several times as long for a bounded repetition.
 ROUGHLY, SHORT = "^[0-9]+([.][0-9]+)?$", 19
 
 
