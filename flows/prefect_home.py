@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -61,24 +62,16 @@ def begin_server() -> Callable[[], None] | None:
 
     if PREFECT_API_URL.value():
         return None
-    port = _free_port()
-    server = subprocess.Popen(  # noqa: S603 - no shell; of ours but for the port's number
-        [
-            *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
-            *("--host", _LOOPBACK, "--port", str(port), "--log-level", "error"),
-            *("--lifespan", "on"),
-        ],
-        env={
-            **os.environ,
+    port = free_port()
+    server = start_server(
+        port,
+        {
             **get_current_settings().to_environment_variables(exclude_unset=True),
             "PREFECT_UI_ENABLED": "false",
             "PREFECT__SERVER_EPHEMERAL": "1",
             "PREFECT__SERVER_FINAL": "1",
         },
-        # A Ctrl-C goes to our group, and would end it under a cycle that is being stopped cleanly.
-        start_new_session=True,
     )
-    end_with_us(server.pid)  # for a `kill -9`, after which it would stay, 200 MB a time
     has_answered = threading.Event()
     atexit.register(_end, server, has_answered)
 
@@ -94,7 +87,31 @@ def begin_server() -> Callable[[], None] | None:
     return wait
 
 
-def _free_port() -> int:
+def start_server(
+    port: int, environment: Mapping[str, str], output: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start Prefect's server on this port of loopback; what it says goes to `output`.
+
+    It ends with this process at the latest.
+    """
+    server = subprocess.Popen(  # noqa: S603 - no shell; of ours but for the port's number
+        [
+            *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
+            *("--host", _LOOPBACK, "--port", str(port), "--log-level", "error"),
+            *("--lifespan", "on"),
+        ],
+        env={**os.environ, **environment},
+        stdout=output,
+        stderr=output,
+        # A Ctrl-C goes to our group, and would end it under what is being stopped cleanly.
+        start_new_session=True,
+    )
+    end_with_us(server.pid)  # for a `kill -9`, after which it would stay, 200 MB a time
+    return server
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as opened:
         opened.bind((_LOOPBACK, 0))
         return int(opened.getsockname()[1])

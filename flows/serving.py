@@ -6,9 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from flows.log import escape
-from flows.prefect_home import end_with_us
+from flows.prefect_home import free_port, start_server
 from warehouse.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ class OwnServer:
     """Prefect's server for this process alone: on loopback, closed to who has not its secret."""
 
     home: Path
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=free_port)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     process: subprocess.Popen[bytes] | None = None
 
@@ -71,28 +69,16 @@ class OwnServer:
         said = self.home / "logs" / "prefect.log"
         said.parent.mkdir(exist_ok=True)
         with said.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - the command is ours
-                [
-                    sys.executable,
-                    "-m",
-                    "uvicorn",
-                    "--factory",
-                    "prefect.server.api.server:create_app",
-                ]
-                + ["--host", "127.0.0.1", "--port", str(self.port)]
-                + ["--log-level", "error", "--lifespan", "on"],
-                env={
-                    **os.environ,
+            self.process = start_server(
+                self.port,
+                {
                     **self.environment,
                     "PREFECT_SERVER_API_AUTH_STRING": f"p2p:{self.secret}",
                     "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
                     "PREFECT_SERVER_UI_ENABLED": "false",
                 },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C is for us, who still need it to stop cleanly
+                output,
             )
-        end_with_us(self.process.pid)
         give_up = time.monotonic() + _SECONDS_TO_START
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > give_up:
@@ -117,13 +103,6 @@ class OwnServer:
             return requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5).ok
         except requests.RequestException:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from warehouse.errors import UserError
 from warehouse.settings import Settings
 
 _SELDOM = (50_000, 20, 50)
-"""When Python is to look for garbage. A cycle's libraries hold a million objects, and to walk them
-as often as by default takes a tenth of its time; this takes 8 MB."""
+"""When Python is to look for garbage. A cycle's libraries hold 400,000 objects, and to walk them as
+often as by default takes a tenth of its processor time; this takes 8 MB."""
 
 SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 

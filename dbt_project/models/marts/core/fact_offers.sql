@@ -88,28 +88,9 @@ shown as {{ once() }} (
         snapshot_id,
         page_number,
         position,
-        fiat_code,
-        asset_code,
-        side,
-        adv_no,
-        maker_side,
-        user_no,
-        offer_class,
+        {{ offer }},
         payment_method_identifiers,
-        other_terms,
-        price,
-        surplus_quantity,
-        tradable_quantity,
-        min_order_amount,
-        max_order_amount,
-        dynamic_max_order_amount,
-        pay_time_limit_minutes,
-        commission_rate,
-        asset_scale,
-        fiat_scale,
-        price_scale,
-        is_promoted,
-        is_kyc_required
+        {{ terms | reject('equalto', 'payment_methods') | join(', ') }}
     from offers
     where adv_no is not null and price > 0
 
