@@ -14,6 +14,7 @@ import psycopg
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from load.destination import Destination
 from load.landed import SCHEMA, create_tables, tidy
 from load.source import SOURCE, TABLES, Batch, binance_p2p
 from load.state import State
@@ -44,6 +45,7 @@ class Landing:
         """
         self._folder = home / "dlt"
         self._warehouse = warehouse
+        self._destination = Destination(warehouse.url)
         os.environ["DLT_DATA_DIR"] = str(self._folder)
         try:
             self._pipeline = self._open()
@@ -129,7 +131,7 @@ class Landing:
         pipeline = dlt.pipeline(
             SOURCE,
             pipelines_dir=str(self._folder / "pipelines"),
-            destination=dlt.destinations.postgres(self._warehouse.url, create_indexes=False),
+            destination=self._destination,
             dataset_name=SCHEMA,
         )
         pipeline.activate()
@@ -145,8 +147,11 @@ class Landing:
         load_ids = []
         if self._pipeline.list_extracted_load_packages():
             self._pipeline.normalize()
-        while self._pipeline.list_normalized_load_packages():
-            load_ids += self._pipeline.load(workers=_WORKERS).loads_ids
+        try:
+            while self._pipeline.list_normalized_load_packages():
+                load_ids += self._pipeline.load(workers=_WORKERS).loads_ids
+        finally:
+            self._destination.connections.close()
         return load_ids
 
     def _abort(self) -> str:
