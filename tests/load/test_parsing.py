@@ -43,6 +43,16 @@ def test_two_ad_numbers_that_only_differ_behind_what_a_double_holds_are_two() ->
     assert numbers == [str(BIG + 1), str(BIG + 2)]
 
 
+@pytest.mark.parametrize("digits", ["3" * 20, "-" + "2" * 20, "-1.5E-300", "1e0", "0." + "3" * 18])
+@pytest.mark.parametrize("before", ['{"a":', '{"a" : ', '{"a":[', '{"a":[7, ', '{"a":[\t\r\n', "["])
+def test_an_odd_number_is_found_wherever_it_stands(before: str, digits: str) -> None:
+    after = before.count("[") * "]" + before.count("{") * "}"
+    said = parse(f"{before}{digits}{after}".encode())[0]
+    while not isinstance(said, float | str):
+        said = said["a"] if isinstance(said, dict) else said[-1]
+    assert said == (digits if digits.lstrip("-").isdigit() else float(digits))
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
