@@ -31,7 +31,7 @@ PARTS = ("landing", "flow")
 class Plan:
     """How much of it. `offers` is what the market has on average over a day.
 
-    In the ten largest fiats they fill 2,650 pages in 232 books; over all of them 4,170 in 2,176.
+    In the ten largest fiats they fill 2,641 pages in 232 books; over all of them 4,170 in 2,176.
     """
 
     offers: int = 46_000

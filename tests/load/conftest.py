@@ -253,6 +253,15 @@ def warehouse(server: Warehouse) -> Warehouse:
     return server
 
 
+class StoppedAsleep(threading.Event):
+    """A stop that comes while it is waited for; who sleeps on anything else is not told of it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Set it, as another thread would now, and wake as one does then."""
+        self.set()
+        return super().wait(timeout)
+
+
 @dataclass
 class Loader:
     """Runs cycles of the loader against the stub, one run id after the other."""

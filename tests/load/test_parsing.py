@@ -43,14 +43,30 @@ def test_two_ad_numbers_that_only_differ_behind_what_a_double_holds_are_two() ->
     assert numbers == [str(BIG + 1), str(BIG + 2)]
 
 
-@pytest.mark.parametrize("digits", ["3" * 20, "-" + "2" * 20, "-1.5E-300", "1e0", "0." + "3" * 18])
-@pytest.mark.parametrize("before", ['{"a":', '{"a" : ', '{"a":[', '{"a":[7, ', '{"a":[\t\r\n', "["])
-def test_an_odd_number_is_found_wherever_it_stands(before: str, digits: str) -> None:
-    after = before.count("[") * "]" + before.count("{") * "}"
-    said = parse(f"{before}{digits}{after}".encode())[0]
+BEFORE = ['{"a":', '{"a" : ', '{"a":[', '{"a":[7, ', '{"a":[\t\r\n', "["]
+"""Where a number can stand: behind each sign, with and without space."""
+
+
+def closed(before: str, digits: str) -> bytes:
+    return f"{before}{digits}{before.count('[') * ']'}{before.count('{') * '}'}".encode()
+
+
+@pytest.mark.parametrize("digits", ["3" * 20, "-" + "2" * 20])
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_number_that_would_be_rounded_is_found_wherever_it_stands(
+    before: str, digits: str
+) -> None:
+    said = parse(closed(before, digits))[0]
     while not isinstance(said, float | str):
         said = said["a"] if isinstance(said, dict) else said[-1]
-    assert said == (digits if digits.lstrip("-").isdigit() else float(digits))
+    assert said == digits
+
+
+@pytest.mark.parametrize("digits", ["1e-400", "-1.5E-400", "0." + "3" * 1_000])
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_number_that_nobody_holds_is_found_wherever_it_stands(before: str, digits: str) -> None:
+    with pytest.raises(Unreadable, match="number_out_of_range"):
+        parse(closed(before, digits))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from load.limiter import CREEP, Breaker, LocalLimiter, Turn
 from load.pacing import Pacer, Stopped
 from load.shared_pacing import BURST, SharedLimiter
 from tests.conftest import PROJECT
-from tests.load.conftest import Loader, Stub, offer
+from tests.load.conftest import Loader, StoppedAsleep, Stub, offer
 from tests.load.redis_server import Egress, RedisServer, needs_redis, waits
 from warehouse.errors import UserError
 
@@ -234,18 +234,10 @@ def test_after_the_full_rate_is_back_the_first_block_is_short_again(egress: Egre
 def test_a_stop_ends_at_once_the_wait_for_a_block_by_another_process(lasting: RedisServer) -> None:
     blocked = SharedLimiter(lasting.url, "blocked for a day", 10)
     SharedLimiter(lasting.url, "blocked for a day", 10).failed(None, "http_418", 86_400)
-    pacer, stop, ended = Pacer(10, limiter=blocked), threading.Event(), threading.Event()
-
-    def wait() -> None:
-        with pytest.raises(Stopped):
-            pacer.admit(stop)
-        ended.set()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    stop.set()
-    assert ended.wait(30), "it was still waiting"
-    thread.join()
+    pacer, stop = Pacer(10, limiter=blocked), StoppedAsleep()
+    assert not stop.is_set()
+    with pytest.raises(Stopped):
+        pacer.admit(stop)
 
 
 # What can happen: a while passes, a turn is taken, or the attempt of some turn comes to an end.
