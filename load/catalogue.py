@@ -159,7 +159,7 @@ def _take_pairs(reading: CatalogueReading, data: Mapping[str, Any]) -> None:
 
 def _take_methods(reading: CatalogueReading, data: Mapping[str, Any]) -> None:
     for method in data["tradeMethods"]:
-        identifier = _text(method.get("identifier"))
+        identifier = _text(method.get("identifier")) or _text(method.get("payType"))
         if not identifier:
             reading.dropped += 1
             continue

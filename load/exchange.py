@@ -290,10 +290,11 @@ def _check_items(data: Any) -> bool:
 
 
 def _check_offers(data: Any) -> bool:
-    """One ad without a number is an odd ad; a page of them is another API."""
-    if not _check_items(data) or not all(isinstance(item.get("adv"), dict) for item in data):
+    """One item without an ad, or ad without a number, is an odd one; a page of them another API."""
+    if not _check_items(data):
         return False
-    return len(data) < _ODD_ADS or any("advNo" in item["adv"] for item in data)
+    ads = (item["adv"] for item in data if isinstance(item.get("adv"), dict))
+    return len(data) < _ODD_ADS or any("advNo" in ad for ad in ads)
 
 
 def _check_has_list(key: str) -> Callable[[Any], bool]:

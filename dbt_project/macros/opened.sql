@@ -48,7 +48,10 @@
     {% endif %}
 {%- endmacro %}
 
-{#- Returns the payment methods that `offers`, a relation, lists, as a query. -#}
+{#-
+    Returns the payment methods that `offers`, a relation, lists, as a query: without those of
+    another book's offers, which are no methods of this fiat.
+-#}
 {% macro methods_of(offers) -%}
     select
         offers.snapshot_id,
@@ -57,12 +60,13 @@
         method.position::integer as method_position,
         offers.adv_no,
         offers.fiat_code,
-        nullif(opened.identifier, '')::text as identifier,
+        coalesce(nullif(opened.identifier, ''), nullif(opened."payType", ''))::text as identifier,
         nullif(btrim(opened."tradeMethodName"), '')::text as name,
         offers.load_id
     from {{ offers }} as offers
     {{ unnest_json('offers.payment_methods::jsonb', 'method') }}
-    {{ open_json('method.value', 'opened', ['identifier', 'tradeMethodName']) }}
+    {{ open_json('method.value', 'opened', ['identifier', 'payType', 'tradeMethodName']) }}
+    where not offers.is_foreign
 {%- endmacro %}
 
 {#-

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from load.alone import only_loader
-from load.exchange import SEARCH
+from load.exchange import CONDITIONS, SEARCH
 from load.pipeline import ExchangeOutOfReach, Progress
 from load.source import TABLES, Batch
 from load.state import State
-from tests.load.conftest import Json, Loader, Reply, Stub, offer
+from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
 from warehouse.errors import UserError
 from warehouse.postgres import single_writer
 
@@ -201,3 +201,14 @@ def test_what_a_payment_method_is_called_lands_as_it_is_written(loader: Loader) 
     assert loader.rows("select identifier, name, short_name from staging.payment_methods") == [
         ("Banesco", "Banesco", None)
     ]
+
+
+def test_a_payment_method_without_an_identifier_goes_by_its_pay_type(
+    loader: Loader, stub: Stub
+) -> None:
+    methods = [{"identifier": None, "payType": "Wise"}, {"identifier": "", "payType": None}]
+    stub.override = lambda path, *_: (
+        envelope(None, data={"tradeMethods": methods}) if path == CONDITIONS else None
+    )
+    loader.run()
+    assert loader.rows("select identifier from staging.payment_methods") == ["Wise"]

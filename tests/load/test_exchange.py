@@ -22,6 +22,7 @@ from load.exchange import (
     Unreachable,
     _retry_after,
 )
+from load.offers import offer_number
 from load.pacing import Pacer
 from tests.load.conftest import Clock, FakeTime, Json, Reply, Stub, envelope, offer
 
@@ -79,7 +80,7 @@ def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
         (envelope(None), "wrong_shape"),
         (envelope(None, data={"0": {}}), "wrong_shape"),
         (envelope(None, data=[1, "a"]), "wrong_shape"),
-        (envelope(None, data=[{"ad": {"advNo": "1"}}]), "wrong_shape"),
+        (envelope(None, data=[{"ad": {"advNo": "1"}}] * 3), "wrong_shape"),
         (envelope(None, data=[{"adv": {"number": "1"}}] * 3), "wrong_shape"),
         ((200, b"\x1f\x8bnonsense", {"Content-Encoding": "gzip"}), "not_json"),
         ((200, b'{"code"', {"Content-Length": "1000"}), "cut"),
@@ -89,6 +90,17 @@ def test_each_failure_has_its_name(
     exchange: Exchange, stub: Stub, reply: Reply, reason: str
 ) -> None:
     assert reason_of(exchange, stub, reply) == reason
+
+
+def test_an_item_without_an_ad_costs_itself_and_not_its_page(
+    exchange: Exchange, stub: Stub
+) -> None:
+    odd: list[Json] = [{"advertiser": {}}, {"adv": None}, {"adv": "x"}]
+    stub.override = lambda *_: envelope([offer(1), *odd], total=4)
+    answer = exchange.search("VES", "USDT", "BUY", 1, GO)
+    assert [offer_number(item) for item in answer.data] == ["1", None, None, None]
+    stub.override = lambda *_: envelope(odd[:1], total=21)
+    assert exchange.search("VES", "USDT", "BUY", 2, GO).data == odd[:1], "the last of a book"
 
 
 def test_a_page_beyond_all_measure_is_refused_by_name_and_not_held(

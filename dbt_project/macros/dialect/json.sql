@@ -90,20 +90,28 @@
 {%- endmacro %}
 
 {#-
-    Returns the distinct values of one field over a JSON array of objects, in order, as a text
-    array.
+    Returns the distinct values over a JSON array of objects, in order, as a text array: of each
+    object the first of `fields` that is neither null nor empty.
 -#}
-{% macro distinct_members(array, field) -%}
-    {{ return(adapter.dispatch('distinct_members', 'p2p')(array, field)) }}
+{% macro distinct_members(array, fields) -%}
+    {{ return(adapter.dispatch('distinct_members', 'p2p')(array, fields)) }}
 {%- endmacro %}
 
-{% macro default__distinct_members(array, field) -%}
+{% macro default__distinct_members(array, fields) -%}
     array(
-        select distinct member.value ->> '{{ field }}' as identifier
+        select distinct named.value
         from jsonb_array_elements(
             case when jsonb_typeof({{ array }}) = 'array' then {{ array }} else '[]'::jsonb end
         ) as member (value)
-        where member.value ->> '{{ field }}' != ''
-        order by identifier
+        cross join lateral (
+            select
+                coalesce(
+                    {%- for field in fields %}
+                        nullif(member.value ->> '{{ field }}', ''){{ ',' if not loop.last }}
+                    {%- endfor %}
+                ) as value
+        ) as named
+        where named.value is not null
+        order by named.value
     )
 {%- endmacro %}

@@ -27,3 +27,23 @@
 {% macro default__take_stock() %}
     analyze {{ this }}
 {% endmacro %}
+
+{#-
+    Runs what gives a table that an older version made the columns that it lacks: `columns` by name,
+    each with its type and what stands for it in the rows that are there. Asked first, since the
+    statement waits for every reader, also where there is nothing to add.
+-#}
+{% macro add_columns(columns) %}
+    {% if is_incremental() %}
+        {% set known = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
+        {{ adapter.dispatch('add_columns', 'p2p')(
+            columns.items() | rejectattr(0, 'in', known) | list
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+{% macro default__add_columns(columns) %}
+    {% for name, type in columns %}
+        alter table {{ this }} add column {{ name }} {{ type }};
+    {% endfor %}
+{% endmacro %}

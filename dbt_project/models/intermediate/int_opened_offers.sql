@@ -47,8 +47,10 @@ final as (
         is_promoted,
         is_kyc_required,
         load_id,
-        -- The last one: to tables that an older version made it is added.
-        advertiser
+        -- The last ones: to tables that an older version made they are added.
+        advertiser,
+        is_tradable,
+        is_foreign
     from offers
 
 )

@@ -17,6 +17,7 @@
         ],
         pre_hook=[
             '{{ require_pages() }}',
+            '{{ add_columns({"is_tradable": "boolean not null default true"}) }}',
             '{{ claim_loads(["dim_advertisers"]) }}',
             '{{ rewind_books(ends="valid_to") }}',
         ],
@@ -32,7 +33,11 @@
     'maker_side', 'user_no', 'offer_class', 'payment_methods', 'other_terms', 'price',
     'surplus_quantity', 'tradable_quantity', 'min_order_amount', 'max_order_amount',
     'dynamic_max_order_amount', 'pay_time_limit_minutes', 'commission_rate', 'asset_scale',
-    'fiat_scale', 'price_scale', 'is_promoted', 'is_kyc_required',
+    'fiat_scale', 'price_scale', 'is_promoted', 'is_kyc_required', 'is_tradable',
+] -%}
+{#- Added where it is false alone: all that can be taken keeps the hash that it had without it. -#}
+{%- set hashed = terms[:-2] + [
+    "case when is_tradable then '' else 'untradable ' end || is_kyc_required"
 ] -%}
 {%- set offer = ['fiat_code', 'asset_code', 'side', 'adv_no'] | join(', ') %}
 
@@ -92,7 +97,7 @@ shown as {{ once() }} (
         payment_method_identifiers,
         {{ terms | reject('equalto', 'payment_methods') | join(', ') }}
     from offers
-    where adv_no is not null and price > 0
+    where adv_no is not null and price > 0 and not is_foreign
 
 ),
 
@@ -139,6 +144,7 @@ observations as (
         price_scale,
         is_promoted,
         is_kyc_required,
+        is_tradable,
         observed_at,
         next_complete_at
     from ranked
@@ -165,7 +171,7 @@ points as (
     select
         {{ offer }},
         {{ terms | join(', ') }},
-        {{ surrogate_key(terms) }} as version_hash,
+        {{ surrogate_key(hashed) }} as version_hash,
         snapshot_id as opened_snapshot_id,
         observed_at,
         next_complete_at,
@@ -287,6 +293,7 @@ final as (
         versions.price_scale,
         versions.is_promoted,
         versions.is_kyc_required,
+        versions.is_tradable,
         coalesce(
             versions.min_order_amount
             > rules.is_limit_fiction * versions.price * versions.tradable_quantity,

@@ -65,7 +65,9 @@ usable as {{ once() }} (
 
     select
         offers.snapshot_id,
-        count(distinct offers.adv_no) filter (where offers.price > 0) as offers_usable,
+        count(distinct offers.adv_no) filter (
+            where offers.price > 0 and not offers.is_foreign
+        ) as offers_usable,
         count(distinct offers.adv_no) filter (
             where offers.maker_side = offers.side
         ) as offers_of_wrong_side

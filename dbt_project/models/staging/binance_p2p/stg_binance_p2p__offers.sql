@@ -41,7 +41,7 @@ renamed as (
         adv."tradeMethods"::json as payment_methods,
         -- 0.73% of the offers list one identifier twice.
         {{ distinct_members(
-            'adv."tradeMethods"', 'identifier'
+            'adv."tradeMethods"', ['identifier', 'payType']
         ) }}::text[] as payment_method_identifiers,
         {{ to_decimal('adv.price') }}::numeric as price,
         {{ to_decimal('adv."surplusAmount"') }}::numeric as surplus_quantity,
@@ -60,7 +60,14 @@ renamed as (
             {{ to_boolean('adv."takerAdditionalKycRequired"') }}, false
         )::boolean as is_kyc_required,
         source.load_id,
-        item.advertiser
+        item.advertiser,
+        -- Null for years on end, and false only where somebody may not take it.
+        coalesce({{ to_boolean('adv."isTradable"') }}, true)::boolean as is_tradable,
+        -- Asked for one book the exchange has answered with another's board, as if it were it.
+        (
+            coalesce(nullif(adv."fiatUnit", '') != source.fiat_code, false)
+            or coalesce(nullif(adv.asset, '') != source.asset_code, false)
+        )::boolean as is_foreign
     from source
     {{ open_items('source.body', 'item', ['privilegeType'], ['adv', 'advertiser']) }}
     {{ open_json(
@@ -70,7 +77,7 @@ renamed as (
             'advNo', 'classify', 'tradeType', 'price', 'surplusAmount', 'tradableQuantity',
             'minSingleTransAmount', 'maxSingleTransAmount', 'dynamicMaxSingleTransAmount',
             'payTimeLimit', 'commissionRate', 'takerAdditionalKycRequired', 'assetScale',
-            'fiatScale', 'priceScale',
+            'fiatScale', 'priceScale', 'isTradable', 'fiatUnit', 'asset',
         ] + other_terms,
         ['tradeMethods']
     ) }}
