@@ -13,6 +13,8 @@ from datetime import datetime
 
 import requests
 
+from simulator.clock import by_request, still
+from simulator.manners import AT_ONCE
 from simulator.market import Market
 from simulator.server import serve
 from warehouse.settings import PROJECT_ROOT
@@ -37,9 +39,18 @@ class RunningExchange:
 
 
 @contextmanager
-def exchange_process(offers: int, fiats: tuple[str, ...] | None) -> Iterator[RunningExchange]:
-    """Serve a market of about `offers` offers, on its own clock, while the context is open."""
-    arguments = json.dumps({"offers": offers, "fiats": fiats})
+def exchange_process(
+    offers: int | None, fiats: tuple[str, ...] | None, *, moves: bool
+) -> Iterator[RunningExchange]:
+    """Serve a market of about `offers` offers while the context is open, as fast as it can.
+
+    Args:
+        offers: None for as many as the real exchange has in these fiats.
+        fiats: None for all.
+        moves: whether it moves while it is read, by what a page takes at the default pace; else
+            it stands still until `advance`, so that a cycle may find nothing new.
+    """
+    arguments = json.dumps({"offers": offers, "fiats": fiats, "moves": moves})
     with subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "bench.exchange", arguments],
         cwd=PROJECT_ROOT,
@@ -70,6 +81,8 @@ def main() -> None:
     serve(
         Market(SEED, fiats=told["fiats"], offers=told["offers"]),
         on_ready=lambda exchange: print(exchange.url, flush=True),
+        clock=by_request() if told["moves"] else still(),
+        manners=AT_ONCE,
     )
 
 

@@ -84,7 +84,7 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
     plan = plan or Plan()
     with (
         TemporaryDirectory(prefix="p2p-bench-") as folder,
-        exchange_process(plan.offers, plan.fiats) as exchange,
+        exchange_process(plan.offers, plan.fiats, moves=False) as exchange,
         own_server(Path(folder)) as server,
         own_database(server) as empty,
         own_database(server) as filled,

@@ -72,7 +72,7 @@ def measure(plan: Plan, figures: Figures) -> None:
     figures.load_average("before")
     with (
         TemporaryDirectory(prefix="p2p-bench-") as folder,
-        exchange_process(plan.offers, plan.fiats) as exchange,
+        exchange_process(plan.offers, plan.fiats, moves=False) as exchange,
         own_server(Path(folder)) as server,
         own_database(server) as by_step,
         own_database(server) as by_flow,

@@ -17,6 +17,7 @@ from bench.measure import own_database, own_server
 from flows import ops
 from flows.transform import run_dbt
 from load.pipeline import run_cycle
+from simulator.clock import still
 from simulator.market import Market
 from simulator.server import Exchange
 from warehouse.postgres import Warehouse
@@ -64,7 +65,7 @@ def main() -> None:
 def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
     start, stretch = datetime.now(UTC) - timedelta(days=2), HOURS_TO_TRANSFORM * 60
     sizes, counts = [], []
-    with Exchange(Market(1, FIATS, ASSETS, start)) as exchange:
+    with Exchange(Market(1, FIATS, ASSETS, start), clock=still()) as exchange:
         settings = load_settings(
             home=home / f"every-{minutes}",
             database_url=warehouse.url,

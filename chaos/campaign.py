@@ -18,6 +18,7 @@ from chaos.facts import Rounds, Told
 from chaos.scene import Outcome, Scene, scene_in
 from chaos.truth import Truth
 from chaos.victim import Forge
+from simulator.clock import still
 from simulator.market import Market
 from simulator.server import Exchange
 from warehouse.postgres import Warehouse, open_warehouse
@@ -119,7 +120,7 @@ def _minutes(rounds: int, seed: int) -> list[float]:
 def _market(seed: int, start: datetime) -> Iterator[tuple[Market, Exchange]]:
     """The market of this seed: the same to the byte, however often it is opened."""
     market = Market(seed, FIATS, ASSETS, start=start, offers=OFFERS)
-    with Exchange(market) as exchange:
+    with Exchange(market, clock=still()) as exchange:
         yield market, exchange
 
 

@@ -31,6 +31,7 @@ from load.pacing import Pacer
 from load.pipeline import CycleReport, ExchangeOutOfReach, run_cycle
 from load.reading import ASKED_AGAIN, SHORT
 from load.state import SUDDENLY_EMPTY
+from simulator.clock import still
 from simulator.faults import Asked, Fault, Faults
 from simulator.market import Market
 from simulator.server import Exchange
@@ -188,7 +189,7 @@ def undergo(
     start = datetime.now(UTC).replace(microsecond=0)
     start -= timedelta(minutes=_MINUTES * (len(mixtures) + 1))
     market = Market(seed, FIATS, ASSETS, start=start, offers=OFFERS)
-    with Exchange(market) as exchange, _impatience():
+    with Exchange(market, clock=still()) as exchange, _impatience():
         settings = load_settings(
             home=home,
             database_url=warehouse.url,

@@ -1,4 +1,4 @@
-"""`p2p demo`: the real flow, three cycles, over a simulated market that moves between them."""
+"""`p2p demo`: the real flow, three cycles, over a simulated market that moves all the while."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
             update=dict.fromkeys(("api_url", "rates_url", "spot_url"), exchange.url)
         )
         for number in range(1, CYCLES + 1):
-            if number > 1:
-                exchange.advance(MINUTES_BETWEEN)
+            until = begun + timedelta(minutes=(number - 1) * MINUTES_BETWEEN)
+            # The market has moved while it was read, and goes on to the next cycle's time.
+            exchange.advance(max(0.0, (until - market.now).total_seconds() / 60))
             with CycleProgress(f"cycle {number} of {CYCLES}: ") as progress:
                 if number == 1:
                     take_head_start(settings)

@@ -1,4 +1,4 @@
-"""A seeded P2P market on a clock that the caller moves."""
+"""A seeded P2P market on a clock of its own, which moves as it is told to."""
 
 from __future__ import annotations
 
@@ -171,6 +171,10 @@ class Market:
         with self._lock:
             self._minutes += minutes
             self._churn.advance(minutes)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let this much time pass while the market is read."""
+        self.advance(seconds / 60.0)
 
     def changes(self, since: int = 0) -> list[Change]:
         """All changes numbered above `since`, in order; none for the offers of the start."""

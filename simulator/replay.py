@@ -112,6 +112,9 @@ class Replay:
         with self._lock:
             self._step += 1
 
+    def pass_time(self, seconds: float) -> None:
+        """Nothing: a recording does not say what happened between its frames."""
+
     def changes(self, since: int = 0) -> list[Change]:
         """None: a recording does not say what happened between its frames."""
         return []

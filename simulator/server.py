@@ -25,7 +25,9 @@ from simulator.answers import (
     to_json,
     what_is_asked,
 )
+from simulator.clock import Clock, by_request, by_wall_clock
 from simulator.faults import Asked, Fault, Faults
+from simulator.manners import AT_ONCE, REAL, Manners, Throttle
 from simulator.source import Source
 from simulator.wire import Server
 
@@ -38,6 +40,7 @@ class Exchange:
             filter-conditions, unknown (a wrong path); and of the two other hosts: rates, spot.
         times: `time.monotonic()` of each of the exchange's, in order of arrival.
         faults: what goes wrong; may be replaced or set to None at any time.
+        clock: how the market's time passes while it is read; may be replaced at any time.
         in_flight_peak: the most requests to the exchange that were under way at once.
     """
 
@@ -46,7 +49,9 @@ class Exchange:
         source: Source,
         faults: Faults | None = None,
         port: int = 0,
-        seconds_per_request: float = 0.0,
+        *,
+        clock: Clock | None = None,
+        manners: Manners = AT_ONCE,
     ) -> None:
         """Prepares to serve `source` on 127.0.0.1.
 
@@ -54,16 +59,20 @@ class Exchange:
             source: a market or a replay.
             faults: what goes wrong, nothing by default.
             port: 0 takes a free one.
-            seconds_per_request: how far the source's clock moves before each page of the search
-                is answered; above 0 the books drift while they are read.
+            clock: how the source's time passes while it is read; by default each page of the
+                search takes what it takes at the default pace. `still()` has it stand still.
+            manners: how long an answer takes and who is refused; by default none and nobody, for
+                tests do not wait.
         """
         self.source = source
         self.faults = faults
+        self.clock = clock or by_request()
         self.requests: Counter[str] = Counter()
         self.times: list[float] = []
         self.in_flight_peak = 0
         self._port = port
-        self._seconds = seconds_per_request
+        self._manners = manners
+        self._throttle = Throttle(manners)
         self._lock = Lock()
         self._in_flight = 0
         self._closing = Event()
@@ -135,6 +144,9 @@ class Exchange:
     def respond(self, path: str, body: bytes) -> tuple[Response | None, Fault | None]:
         """The answer to a request of the API, and the fault in it; no answer means hang up."""
         endpoint = ENDPOINTS.get(path)
+        if refusal := self._throttle.refusal():
+            return spoilt(refusal, illegal()), refusal
+        self.stall(self._manners.seconds(self.source.seed, len(self.times)))
         if endpoint is None:
             return not_found(path), None
         try:
@@ -142,8 +154,7 @@ class Exchange:
             fault = self.faults.draw(what_is_asked(endpoint, request)) if self.faults else None
             if fault and fault.kind in ("timeout", "reset"):
                 return None, fault
-            if endpoint == "search" and self._seconds:
-                self.source.advance(self._seconds / 60.0)
+            self.source.pass_time(self.clock(endpoint))
             honest = answer(endpoint, request, self.source)
         except Illegal:
             return illegal(), None
@@ -154,18 +165,22 @@ class Exchange:
         endpoint = outside.OUTSIDE[path]
         with self._lock:
             self.requests[endpoint] += 1
+        self.stall(self._manners.seconds(self.source.seed, self.requests[endpoint]))
         fault = self.faults.draw(Asked(endpoint)) if self.faults else None
         if fault and fault.kind in ("timeout", "reset"):
             return None, fault
+        self.source.pass_time(self.clock(endpoint))
         honest = outside.answer(endpoint, query, self.source)
         return (spoilt(fault, honest) if fault else honest), fault
 
     def stall(self, seconds: float) -> None:
         """Keep one client waiting, at most until the exchange closes."""
-        self._closing.wait(seconds)
+        if seconds:
+            self._closing.wait(seconds)
 
     def control(self, path: str, body: bytes) -> Response:
         """The answer to a request about the simulator itself."""
+        self.source.pass_time(self.clock("simulator"))
         try:
             request = read_body(body)
             if path == "/simulator/advance":
@@ -182,6 +197,7 @@ class Exchange:
 
     def tell(self, path: str, query: str) -> Response:
         """The answer to a question about the simulator itself."""
+        self.source.pass_time(self.clock("simulator"))
         if path == "/simulator/health":
             health: dict[str, Any] = {
                 "now": self.source.now.isoformat(),
@@ -213,11 +229,14 @@ def serve(
     port: int = 0,
     on_ready: Callable[[Exchange], None] | None = None,
     *,
-    seconds_per_request: float = 0.0,
+    clock: Clock | None = None,
+    manners: Manners = REAL,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are answered.
 
-    Must run in the main thread, for the signals' sake.
+    As the real exchange would, unless `clock` and `manners` say otherwise: the market moves by the
+    clock on the wall, an answer takes its time, and haste is refused. Must run in the main thread,
+    for the signals' sake.
 
     Raises:
         OSError: if the port is taken.
@@ -229,7 +248,9 @@ def serve(
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with Exchange(source, faults, port, seconds_per_request) as exchange:
+        with Exchange(
+            source, faults, port, clock=clock or by_wall_clock(), manners=manners
+        ) as exchange:
             if on_ready:
                 on_ready(exchange)
             stop.wait()

@@ -87,5 +87,8 @@ class Source(Protocol):
     def advance(self, minutes: float = 0.0) -> None:
         """Move the source's clock."""
 
+    def pass_time(self, seconds: float) -> None:
+        """Let this much time pass while the source is read."""
+
     def changes(self, since: int = 0) -> list[Change]:
         """All changes numbered above `since`, in order."""

@@ -23,9 +23,21 @@ def exchange(
     seed: Annotated[int, typer.Option(help="What the market's chance derives from.")] = 1,
     fiats: Codes = "",
     assets: Codes = "",
+    stands_still: Annotated[
+        bool, typer.Option("--still", help="Nothing moves while it is read.")
+    ] = False,
+    answers_at_once: Annotated[
+        bool, typer.Option("--at-once", help="Answer without delay, and refuse nobody's haste.")
+    ] = False,
 ) -> int:
-    """Serve the simulated exchange, official rates and spot prices until it is stopped."""
+    """Serve the simulated exchange, official rates and spot prices until it is stopped.
+
+    As the real one does: the market moves all the time, an answer takes 0.2 to 0.4 s, who is too
+    fast is answered 429, and who goes on is banned (418).
+    """
+    from simulator.clock import still
     from simulator.faults import Faults
+    from simulator.manners import AT_ONCE, REAL
     from simulator.market import Market
     from simulator.replay import Replay
     from simulator.server import serve
@@ -41,7 +53,14 @@ def exchange(
             else Market(seed, code_list(fiats), code_list(assets), datetime.now(UTC))
         )
         injected = Faults.parse(faults, seed) if faults else None
-        serve(source, injected, port, lambda ready: print(addresses(ready.url), flush=True))
+        serve(
+            source,
+            injected,
+            port,
+            lambda ready: print(addresses(ready.url), flush=True),
+            clock=still() if stands_still else None,
+            manners=AT_ONCE if answers_at_once else REAL,
+        )
     except (ValueError, OSError) as error:
         raise UserError(f"The simulated exchange cannot start: {error}") from error
     return SUCCESS

@@ -8,6 +8,7 @@ import requests
 
 from load.exchange import SEARCH
 from load.pacing import Pacer
+from simulator.clock import by_request, still
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.server import Exchange
@@ -32,7 +33,7 @@ def market() -> Market:
 
 @pytest.fixture
 def exchange(market: Market, loader: Loader) -> Iterator[Exchange]:
-    with Exchange(market) as served:
+    with Exchange(market, clock=still()) as served:
         loader.settings = loader.settings.model_copy(update={"api_url": served.url})
         yield served
 
@@ -47,7 +48,7 @@ def offered(market: Market) -> set[tuple[str, ...]]:
 
 
 def items(market: Market, fiat: str, asset: str, side: str) -> list[dict[str, dict[str, str]]]:
-    with Exchange(market) as served:
+    with Exchange(market, clock=still()) as served:
         found, page = [], 1
         while True:
             body = {"fiat": fiat, "asset": asset, "tradeType": side, "page": page, "rows": 20}
@@ -64,6 +65,24 @@ def test_every_offer_of_the_market_lands_with_its_price(
     report = loader.run()
     assert report.books_complete == report.books_listed > 10
     assert set(loader.rows(LANDED, "run1")) == offered(market)
+
+
+def test_what_is_there_throughout_lands_from_a_market_that_moves_and_nothing_else_does(
+    loader: Loader, market: Market, exchange: Exchange
+) -> None:
+    exchange.clock = by_request(10)
+    before = offered(market)
+    loader.run()
+    after = offered(market)
+    assert len(market.changes()) > 10
+    landed = set(loader.rows(LANDED, "run1"))
+    whole = set(
+        loader.rows("select fiat_code, asset_code, side from staging.snapshots where is_complete")
+    )
+    throughout = {offer for offer in before & after if offer[:3] in whole}
+    assert len(throughout - landed) <= len(throughout) / 100, "those that slid over an edge"
+    moved = {change.adv_no for change in market.changes()}
+    assert {offer[3] for offer in landed - before - after} <= moved
 
 
 def test_what_changed_in_the_market_lands_in_the_next_cycle(
