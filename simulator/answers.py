@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.faults import Asked, Fault
+from simulator.lies import wrong_page
 from simulator.source import ROWS, Answer, Query, Source
 
 SEARCH = "/bapi/c2c/v2/friendly/c2c/adv/search"
@@ -22,6 +23,7 @@ ENDPOINTS = {
     CONDITIONS: "filter-conditions",
 }
 _JSON = "application/json;charset=UTF-8"
+_TAIL = b'],"success":true}'
 _TAIL_TOTAL = b'],"total":%d,"success":true}'
 _HEAD = b'{"code":"000000","message":null,"messageDetail":null,"data":['
 
@@ -45,7 +47,9 @@ def to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def envelope(data: object, total: int | None = None, code: str = "000000") -> bytes:
+def envelope(
+    data: object, total: int | None = None, code: str = "000000", success: bool | None = None
+) -> bytes:
     """The exchange's envelope around `data`; any code but "000000" is an error."""
     good = code == "000000"
     whole: dict[str, object] = {
@@ -56,13 +60,14 @@ def envelope(data: object, total: int | None = None, code: str = "000000") -> by
     }
     if total is not None:
         whole["total"] = total
-    whole["success"] = good
+    whole["success"] = good if success is None else success
     return to_json(whole)
 
 
-def search_page(answer: Answer) -> bytes:
-    """A page of the search, from items that are JSON already."""
-    return _HEAD + b",".join(answer.items) + _TAIL_TOTAL % answer.total
+def search_page(answer: Answer, *, is_counted: bool = True) -> bytes:
+    """A page of the search, from items that are JSON already; with its total, or without one."""
+    tail = _TAIL_TOTAL % answer.total if is_counted else _TAIL
+    return _HEAD + b",".join(answer.items) + tail
 
 
 def not_found(path: str) -> Response:
@@ -140,8 +145,10 @@ def what_is_asked(endpoint: str, request: dict[str, Any]) -> Asked:
     return Asked(endpoint, fiat, asset, side, page if isinstance(page, int) else None)
 
 
-def answer(endpoint: str, request: dict[str, Any], source: Source) -> Response:
-    """The honest answer of an endpoint.
+def answer(
+    endpoint: str, request: dict[str, Any], source: Source, wrong: str | None = None
+) -> Response:
+    """The answer of an endpoint: the honest one, unless something is `wrong` with the book.
 
     Raises:
         Illegal: for what the exchange calls an illegal parameter.
@@ -152,7 +159,9 @@ def answer(endpoint: str, request: dict[str, Any], source: Source) -> Response:
     if endpoint == "fiat-list":
         return Response(200, envelope(source.fiat_list()))
     if endpoint == "search":
-        return Response(200, search_page(source.page(read_query(request, source))))
+        query = read_query(request, source)
+        page = source.page(query) if wrong is None else wrong_page(wrong, query, source)
+        return Response(200, search_page(page, is_counted=wrong != "uncounted"))
     fiat = request.get("fiat")
     if not isinstance(fiat, str) or fiat not in source.fiats:
         raise Illegal
@@ -165,7 +174,7 @@ def spoilt(fault: Fault, honest: Response) -> Response:
     if fault.status is not None:
         return Response(fault.status, fault.cdn_body(), "text/html", fault.headers)
     if fault.kind == "notjson":
-        return Response(200, b"<!doctype html><title>Just a moment...</title>", "text/html")
+        return Response(200, b"upstream connect error or disconnect/reset", "text/plain")
     if fault.kind == "empty":
         # Seen both ways: as if the book were empty, and with the book's true total.
         whole = json.loads(honest.body)
@@ -176,6 +185,8 @@ def spoilt(fault: Fault, honest: Response) -> Response:
         return Response(200, _misshapen(fault.variant, honest))
     if fault.kind == "cut":
         return honest
+    if fault.kind == "unsuccessful":
+        return Response(200, envelope([], success=False))
     return Response(200, envelope(None if fault.variant < 0.5 else [], code=fault.kind))
 
 

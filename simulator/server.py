@@ -151,11 +151,13 @@ class Exchange:
             return not_found(path), None
         try:
             request = read_body(body)
-            fault = self.faults.draw(what_is_asked(endpoint, request)) if self.faults else None
+            faults, asked = self.faults, what_is_asked(endpoint, request)
+            fault = faults.draw(asked) if faults else None
             if fault and fault.kind in ("timeout", "reset"):
                 return None, fault
             self.source.pass_time(self.clock(endpoint))
-            honest = answer(endpoint, request, self.source)
+            wrong = faults.of_book(asked) if faults else None
+            honest = answer(endpoint, request, self.source, wrong)
         except Illegal:
             return illegal(), None
         return (spoilt(fault, honest) if fault else honest), fault

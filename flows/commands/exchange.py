@@ -19,7 +19,12 @@ def exchange(
     replay: Annotated[
         list[Path] | None, typer.Option(help="Serve recorded books instead; may be repeated.")
     ] = None,
-    faults: Annotated[str, typer.Option(help="Rates of faults, `429=0.1,cut=0.02`.")] = "",
+    faults: Annotated[
+        str,
+        typer.Option(
+            help="Shares of answers: `429=0.1,cut=0.02`; `challenge405=1,after=15` begins late."
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="What the market's chance derives from.")] = 1,
     fiats: Codes = "",
     assets: Codes = "",
@@ -32,8 +37,7 @@ def exchange(
 ) -> int:
     """Serve the simulated exchange, official rates and spot prices until it is stopped.
 
-    As the real one does: the market moves all the time, an answer takes 0.2 to 0.4 s, who is too
-    fast is answered 429, and who goes on is banned (418).
+    The market moves all the time, an answer takes 0.2 to 0.4 s; who is too fast gets 429, then 418.
     """
     from simulator.clock import still
     from simulator.faults import Faults

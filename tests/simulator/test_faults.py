@@ -136,6 +136,43 @@ def test_a_body_may_be_html_with_200(exchange: Exchange) -> None:
         answer.json()
 
 
+@pytest.mark.parametrize("status", [202, 405])
+def test_a_firewalls_challenge_says_so_in_a_header_and_has_no_body(
+    exchange: Exchange, status: int
+) -> None:
+    exchange.faults = Faults({f"challenge{status}": 1.0})
+    for path in (SEARCH, FIAT_LIST):
+        answer = requests.post(exchange.url + path, json=body(), timeout=5)
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert answer.headers["x-amzn-waf-action"] == "challenge"
+
+
+def test_a_challenge_may_be_html_with_200_and_what_is_merely_no_json_is_not(
+    exchange: Exchange,
+) -> None:
+    exchange.faults = Faults({"challenge200": 1.0})
+    answer = ask(exchange)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
+    assert answer.text.startswith("<!doctype html>")
+    exchange.faults = Faults({"notjson": 1.0})
+    assert "<" not in ask(exchange).text
+
+
+def test_after_so_many_searches_everything_is_a_challenge(exchange: Exchange) -> None:
+    exchange.faults = Faults.parse("challenge405=1,after=15")
+    statuses = [ask(exchange, page=1 + number % 3).status_code for number in range(18)]
+    assert statuses == [200] * 15 + [405] * 3
+    assert requests.post(exchange.url + FIAT_LIST, json={}, timeout=5).status_code == 405
+
+
+def test_an_answer_without_success_has_a_good_code_and_no_data(exchange: Exchange) -> None:
+    exchange.faults = Faults({"unsuccessful": 1.0})
+    answer = ask(exchange)
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["code"], found["data"], found["success"]) == ("000000", [], False)
+
+
 def test_wrong_shapes_are_json_that_is_no_page(exchange: Exchange) -> None:
     exchange.faults = Faults({"shape": 1.0})
     shapes: Counter[str] = Counter()
@@ -240,6 +277,7 @@ def test_faults_are_set_and_cleared_over_http_and_the_controls_never_fail(
         ("explode=0.1", "unknown kind 'explode'"),
         ("429=1.5", "not between 0 and 1"),
         ("429=0.7,500=0.7", "add up to more than 1"),
+        ("capped=0.7,foreign=0.7", "add up to more than 1"),
     ],
 )
 def test_faults_that_make_no_sense_are_refused_in_one_line(text: str, why: str) -> None:
