@@ -9,9 +9,9 @@ from typing import Any
 
 import urllib3.connection
 
-import load.pipeline
 from load import catalogue
 from load.landing import Landing
+from load.readers import Readers
 
 
 class Waiting:
@@ -57,7 +57,7 @@ class Waiting:
 
     def watch(self) -> None:
         """Look over the loader's shoulder, in this process and for as long as it lives."""
-        _surround(load.pipeline, "read_book", self.working)
+        _surround(Readers, "read_page", self.working)
         _surround(catalogue, "read_fiats", self.working)
         _surround(catalogue, "read_fiat", self.working)
         _surround(Landing, "land", self.working)

@@ -29,7 +29,8 @@ from flows.transform import run_dbt
 from load.limiter import POLL_SECONDS
 from load.pacing import Pacer
 from load.pipeline import CycleReport, ExchangeOutOfReach, run_cycle
-from load.reading import ASKED_AGAIN, SHORT
+from load.readers import ASKED_AGAIN
+from load.reading import SHORT
 from load.state import SUDDENLY_EMPTY
 from simulator.clock import still
 from simulator.faults import Asked, Fault, Faults

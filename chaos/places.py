@@ -162,9 +162,9 @@ LOADER_PLACES = {
 
 
 def _while_reading(watch: Watch) -> None:
-    import load.pipeline
+    from load.readers import Readers
 
-    around(load.pipeline, "read_book", watch, before=True)
+    around(Readers, "read_page", watch, before=True)
 
 
 def _after_recording(watch: Watch) -> None:

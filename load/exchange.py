@@ -116,10 +116,19 @@ class Exchange:
         for session in self._all_sessions:
             session.close()
 
-    def search(self, fiat: str, asset: str, side: str, page: int, stop: threading.Event) -> Answer:
+    def search(
+        self,
+        fiat: str,
+        asset: str,
+        side: str,
+        page: int,
+        stop: threading.Event,
+        *,
+        has_turn: bool = False,
+    ) -> Answer:
         """One page of a book; `side` is the taker's. `data` is a list of offers with an ad."""
         body = {"fiat": fiat, "asset": asset, "tradeType": side, "page": page, "rows": ROWS}
-        return self.call(SEARCH, body, _check_offers, stop)
+        return self.call(SEARCH, body, _check_offers, stop, has_turn=has_turn)
 
     def fiats(self, stop: threading.Event) -> Answer:
         """The fiats that are listed. `data` is a list of objects."""
@@ -139,8 +148,12 @@ class Exchange:
         payload: Mapping[str, object],
         check: Callable[[Any], bool],
         stop: threading.Event,
+        *,
+        has_turn: bool = False,
     ) -> Answer:
         """Ask until an answer is understood, at most `TRIES` times, each when the pacer lets it.
+
+        With `has_turn` this thread was admitted by the pacer already, for the first of them.
 
         Raises:
             CallFailed: the tries are used up.
@@ -149,7 +162,8 @@ class Exchange:
         """
         body = orjson.dumps(payload)
         for attempt in range(1, TRIES + 1):
-            self.pacer.admit(stop)
+            if attempt > 1 or not has_turn:
+                self.pacer.admit(stop)
             started = time.perf_counter()
             try:
                 answer = self._attempt(path, body, check, attempt)

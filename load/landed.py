@@ -225,20 +225,32 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
 
 
 def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema]) -> None:
-    """Create the schema and those of `tables` that are missing, as dlt would; the pages by day."""
+    """Create the schema and what is missing of `tables`, as dlt would; the pages by day.
+
+    A warehouse of an earlier version may lack a column: the views on top of it ask for it before
+    any load brings it.
+    """
     # Not `if not exists`, which takes a right to make schemas where there is nothing to make.
     if connection.execute("select to_regnamespace(%s)", [SCHEMA]).fetchone() == (None,):
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)))
+    known = _columns(connection)
     for name, columns in tables.items():
-        if exist(connection, name):
-            continue
         listed = [
             sql.SQL("{} {}").format(
                 sql.Identifier(column.name),
                 sql.SQL(_JSON if column.name == "body" else _TYPES[str(column.type)]),
             )
             for column in columns
+            if column.name not in known.get(name, ())
         ]
+        if name in known:
+            for column in listed:
+                connection.execute(
+                    sql.SQL("alter table {} add column if not exists {}").format(
+                        sql.Identifier(SCHEMA, name), column
+                    )
+                )
+            continue
         connection.execute(
             sql.SQL("create table if not exists {} ({}){}").format(
                 sql.Identifier(SCHEMA, name),
@@ -248,6 +260,17 @@ def create_tables(connection: psycopg.Connection, tables: Mapping[str, pa.Schema
         )
         log.info("table created", extra={"table": name})
     partitions.prepare(connection)
+
+
+def _columns(connection: psycopg.Connection) -> dict[str, set[str]]:
+    """The columns of each table of the staging schema."""
+    columns: dict[str, set[str]] = {}
+    for table, column in connection.execute(
+        "select table_name, column_name from information_schema.columns where table_schema = %s",
+        [SCHEMA],
+    ):
+        columns.setdefault(table, set()).add(column)
+    return columns
 
 
 def tidy(connection: psycopg.Connection) -> None:

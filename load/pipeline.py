@@ -21,7 +21,8 @@ from load.memory import remember_batch
 from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
-from load.reading import Reading, read_book
+from load.readers import IN_FLIGHT, Readers
+from load.reading import Reading
 from load.report import CycleReport, Progress
 from load.source import Batch, pages_ahead
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
@@ -35,7 +36,6 @@ __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT = 4
 SHORTEST_CYCLE_SECONDS = 300.0
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
 NOT_LANDABLE = "refused_by_warehouse"
@@ -136,7 +136,8 @@ class _Cycle:
             catalogue.outdate(self.state.catalogue)
         else:
             self._open_cycle()
-        workers = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="read")
+        workers = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="catalogue")
+        self.readers = Readers(self.exchange, self.clock, self.stop, lambda: self.state.watch)
         try:
             with self._step("catalogue"):
                 self._read_catalogue(workers)
@@ -146,7 +147,7 @@ class _Cycle:
                 started = self.report.started_at
                 self.beside = ask_beside(self.settings, self.warehouse, assets, started)
                 with self._step("read"):
-                    self._read_books(workers, books)
+                    self._read_books(books)
             elif self.unlanded.catalogue:
                 self._land(self.unlanded)
         except Unreachable as failure:
@@ -155,6 +156,7 @@ class _Cycle:
             self.meter.pulse()  # also of a cycle that fails: what it was answered counts
             self.pacer.close()
             workers.shutdown(cancel_futures=True)
+            self.readers.close()
             self.exchange.close()
         if self.exchange.last_failure and not self.exchange.understood and not self.stop.is_set():
             raise self._out_of_reach()  # told to wait for longer than the cycle lasts
@@ -266,25 +268,24 @@ class _Cycle:
         known = self.state.books.get(book)
         return known is not None and known.landed and known.read_us >= begun_us
 
-    def _read_books(self, workers: ThreadPoolExecutor, books: deque[Book]) -> None:
-        """Read with `IN_FLIGHT` books under way; land when a batch is full, or a round is over.
+    def _read_books(self, books: deque[Book]) -> None:
+        """Read one book after the other; land when a batch is full, or a round is over.
 
-        While a batch lands, the books under way are read on, and a few pages' worth is begun: so
-        memory holds one batch and little more, however slow the warehouse is.
+        While a batch lands, some books are read on, a few pages' worth: so memory holds one batch
+        and little more, however slow the warehouse is.
         """
         in_flight: set[Future[Reading | None]] = set()
         batch, is_left_open = self.unlanded, False
         while books or in_flight:
             while books and len(in_flight) < IN_FLIGHT:
-                in_flight.add(workers.submit(self._read, books.popleft()))
+                in_flight.add(self._submit(books.popleft()))
             done, in_flight = self.meter.first_of(in_flight)
             for future in done:
                 reading = future.result()
                 if reading is None:
                     self.report.books_cut_short += 1
                 else:
-                    batch.add(reading)
-                    self._tell(reading.book.name, batch)
+                    self._take(reading, batch)
             if books and self._is_over():
                 self.report.books_cut_short += len(books)
                 books.clear()
@@ -294,7 +295,7 @@ class _Cycle:
                 self._close_cycle(looks_again or not is_last)
                 ahead = pages_ahead(self.settings.requests_per_second)
                 for book in plan.take_first(books, self.state.books, ahead):
-                    in_flight.add(workers.submit(self._read, book))
+                    in_flight.add(self._submit(book))
                 self._land(batch)
                 batch = Batch(self.run_id)
             if looks_again:
@@ -309,19 +310,17 @@ class _Cycle:
     def _is_over(self) -> bool:
         return self.stop.is_set() or self.pacer.time.now() > self.pacer.deadline
 
-    def _read(self, book: Book) -> Reading | None:
-        """In a worker: one book, or None when there was no time left for it."""
-        known = self.state.books.get(book, BookState())
-        try:
-            reading = read_book(self.exchange, book, known, self.clock, self.stop, self.state.watch)
-        except Stopped:
-            return None
+    def _submit(self, book: Book) -> Future[Reading | None]:
+        return self.readers.submit(book, self.state.books.get(book, BookState()))
+
+    def _take(self, reading: Reading, batch: Batch) -> None:
         if reading.reason:
             log.warning(
                 "book incomplete",
                 extra={"snapshot_id": reading.snapshot_id, "reason": reading.reason},
             )
-        return reading
+        batch.add(reading)
+        self._tell(reading.book.name, batch)
 
     def _close_cycle(self, more_to_come: bool) -> None:
         self.state.cycle.is_open = more_to_come or self.report.books_cut_short > 0

@@ -1,11 +1,12 @@
-"""One reading of one book: page by page to its end, and how far the result can be trusted.
+"""One reading of one book: what its pages add up to, and how far the result can be trusted.
 
-Complete means that every page from the first to the end was read and understood, and that at least
-as many offers were met as the smallest total that the pages announced: a book that shrinks while it
-is read is whole, one that lost an offer over a page edge is not.
+Complete means that every page from the first to the end was read and understood, and that hardly an
+offer is missing: of the smallest total that the pages announced at most 1% was not met. The book
+moves while it is read, so a few offers slide over a page edge unseen, and a book of a thousand is
+no worse for it. A larger shortfall is believed when the next reading shows it again: the exchange
+counts offers that it does not list.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,16 +17,18 @@ import orjson
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from load.drift import Shape, Watch
-from load.exchange import ROWS, Answer, CallFailed, Exchange, Unreachable
+from load.exchange import Answer
 from load.offers import digest, fingerprint, new_fields, offer_number
+from load.pagination import Pagination
 from load.sketch import differing, sketch
 from load.state import SUDDENLY_EMPTY, Book, BookState, from_microseconds, to_microseconds
 
-MOST_PAGES = 500
 MOST_BYTES = 64_000_000
-ASKED_AGAIN = 2
-"""How often an empty page is asked again where something else was expected."""
 SHORT = "short_of_announced"
+MISSING_PERCENT = 1
+"""Of the announced offers, how many may be missing from a complete reading, rounded down."""
+SAME_SHORTFALL = 0.01
+"""How far two shortfalls, as shares of the announced, may differ and count as one."""
 _CODEC = "lz4"
 _MOST_NEW_FIELDS = 100
 _MEMORY_HOURS = 24.0  # what is so old counts half: habits change
@@ -72,6 +75,10 @@ class Reading:
     offers_seen: int = 0
     offers_distinct: int = 0
     offers_unnumbered: int = 0
+    offers_missing: int = 0
+    """Announced by every page, and not met."""
+    shortfall: float = 0.0
+    """The missing as a share of the announced, if more are missing than may be; else 0."""
     requests: int = 0
     cleaned: int = 0
     reason: str | None = None
@@ -111,78 +118,111 @@ class Reading:
         self.pages, self.reason, self.fingerprint, self.same_as = [], reason, None, None
 
 
-class _Tally:
-    """What the pages of one reading add up to."""
+class OpenReading:
+    """A reading under way. Its pages may come in any order, and from any thread, one at a time."""
 
-    def __init__(self) -> None:
-        self.digests: list[tuple[str, bytes]] = []
-        self.numbers: set[str] = set()
-        self.unnumbered = 0
-        self.smallest_total: int | None = None
-        self.bytes = 0
+    def __init__(
+        self, book: Book, known: BookState, clock: Callable[[], datetime], watch: Watch
+    ) -> None:
+        """Begin to read `book`, of which `known` is known, at the time of `clock`."""
+        # Strictly later than the reading before, also when the clock was set back.
+        started_us = max(to_microseconds(clock()), known.read_us + 1_000)
+        self.pages = Pagination()
+        self.requests = 0
+        self._reading = Reading(
+            book, started_us, from_microseconds(started_us), shape=Shape(watch.known)
+        )
+        self._known, self._clock = known, clock
+        self._digests: list[tuple[str, bytes]] = []
+        self._numbers: set[str] = set()
+        self._bytes = 0
+        self._reason: str | None = None
 
-    def add(self, answer: Answer, total: int | None, reading: Reading) -> None:
-        for item in answer.data:
-            if reading.shape.add(item):  # before its digest is taken, which takes a key away
-                self._note_new_fields(item, reading)
-        said = [(offer_number(item), digest(item)) for item in answer.data]
-        for number, _ in said:
-            if number is None:
-                self.unnumbered += 1
-            else:
-                self.numbers.add(number)
-        self.digests += [(number or "", content) for number, content in said]
-        if total is not None:
-            smallest = self.smallest_total
-            self.smallest_total = total if smallest is None else min(smallest, total)
-        self.bytes += len(answer.body)
+    def believes(self, number: int, answer: Answer) -> bool:
+        """Whether an answer can be what it seems: one without offers may be a passing fault."""
+        if answer.data:
+            return True
+        if number == 1:
+            return self.pages.is_end(1, answer.total) and not self._known.offers
+        return self.pages.is_end(number, answer.total) or self._known.shortfall > 0
 
-    @staticmethod
-    def _note_new_fields(item: Mapping[str, Any], reading: Reading) -> None:
-        for path, kind in new_fields(item):
-            if len(reading.new_fields) < _MOST_NEW_FIELDS:
-                reading.new_fields.setdefault(path, kind)
+    def add(self, number: int, answer: Answer) -> None:
+        """Take in a page."""
+        reading = self._reading
+        self.pages.answered(number, len(answer.data), answer.total)
+        try:
+            for item in answer.data:
+                if reading.shape.add(item):  # before its digest is taken, which takes a key away
+                    _note_new_fields(item, reading)
+            said = [(offer_number(item), digest(item)) for item in answer.data]
+        except orjson.JSONEncodeError:
+            self.fail("too_deep")
+            return
+        numbers = [known for known, _ in said if known is not None]
+        self._numbers.update(numbers)
+        self._digests += [(known or "", content) for known, content in said]
+        reading.pages.append(_page(number, answer))
+        reading.offers_seen += len(said)
+        reading.offers_unnumbered += len(said) - len(numbers)
+        reading.cleaned += answer.cleaned
+        self._bytes += len(answer.body)
+        if self._bytes > MOST_BYTES:
+            self.fail("too_large")
 
-    @property
-    def is_short(self) -> bool:
-        met = len(self.numbers) + self.unnumbered
-        return self.smallest_total is not None and met < self.smallest_total
+    def fail(self, reason: str) -> None:
+        """A page cannot be had, or not be used: ask for no further one, keep what was read."""
+        self._reason = self._reason or reason
+        self.pages.close()
+
+    def close(self) -> Reading:
+        """What was read, and whether that is the whole book."""
+        reading = self._reading
+        reading.finished_at = max(self._clock(), reading.started_at)
+        reading.shape.pack()
+        reading.pages.sort(key=lambda page: page.number)
+        reading.pages_read, reading.requests = len(reading.pages), self.requests
+        reading.announced_total = reading.pages[-1].announced_total if reading.pages else None
+        reading.offers_distinct = len(self._numbers)
+        announced = self.pages.smallest_total or 0
+        missing = announced - reading.offers_distinct - reading.offers_unnumbered
+        reading.offers_missing = max(0, missing)
+        reading.reason = self._reason or self._judged(announced)
+        if reading.reason is None:
+            self._recognise()
+        return reading
+
+    def _judged(self, announced: int) -> str | None:
+        reading, known = self._reading, self._known
+        if self.pages.is_too_long:
+            return "too_many_pages"
+        is_cut = self.pages.is_at_odds or self.pages.has_hole
+        if is_cut or reading.offers_missing * 100 > announced * MISSING_PERCENT:
+            reading.shortfall = reading.offers_missing / max(1, announced)
+            is_seen_again = (
+                0 < known.shortfall
+                and abs(reading.shortfall - known.shortfall) <= SAME_SHORTFALL
+                and not self.pages.has_hole
+            )
+            if not is_seen_again:
+                return SHORT
+        if not reading.offers_seen and known.offers and known.reason != SUDDENLY_EMPTY:
+            return SUDDENLY_EMPTY
+        return None
+
+    def _recognise(self) -> None:
+        """Let the pages go where they say what the last ones said."""
+        reading, known = self._reading, self._known
+        reading.fingerprint = fingerprint(self._digests)
+        reading.sketch = sketch(self._digests)
+        if known.fingerprint == reading.fingerprint:
+            reading.same_as = reading.book.snapshot_id(known.base_us)
+            reading.pages = []
 
 
-def read_book(
-    exchange: Exchange,
-    book: Book,
-    known: BookState,
-    clock: Callable[[], datetime],
-    stop: threading.Event,
-    watch: Watch,
-) -> Reading:
-    """Read `book` to its end, or to the first page that cannot be had.
-
-    Raises:
-        Unreachable: the exchange has not answered anything in this cycle.
-        Stopped: the cycle stops; a book that was cut short counts as not read.
-    """
-    # Strictly later than the reading before, also when the clock was set back.
-    started_us = max(to_microseconds(clock()), known.read_us + 1_000)
-    reading = Reading(book, started_us, from_microseconds(started_us), shape=Shape(watch.known))
-    tally = _Tally()
-    try:
-        reading.reason = _read_pages(exchange, reading, tally, known, stop)
-    except Unreachable:
-        raise
-    except CallFailed as failure:
-        reading.requests += failure.attempts
-        reading.reason = failure.reason
-    except orjson.JSONEncodeError:
-        reading.reason = "too_deep"
-    reading.finished_at = max(clock(), reading.started_at)
-    reading.shape.pack()
-    reading.pages_read = len(reading.pages)
-    reading.offers_distinct, reading.offers_unnumbered = len(tally.numbers), tally.unnumbered
-    if reading.reason is None:
-        _judge(reading, tally, known)
-    return reading
+def _note_new_fields(item: Mapping[str, Any], reading: Reading) -> None:
+    for path, kind in new_fields(item):
+        if len(reading.new_fields) < _MOST_NEW_FIELDS:
+            reading.new_fields.setdefault(path, kind)
 
 
 def remember(known: BookState, reading: Reading) -> None:
@@ -199,6 +239,8 @@ def remember(known: BookState, reading: Reading) -> None:
     else:
         known.forget_fingerprint()
         known.pages = max(known.pages, reading.pages_read)
+    if reading.is_complete or reading.reason == SHORT:  # others do not say how much there is
+        known.shortfall = round(reading.shortfall, 4)
     known.read_us, known.landed = reading.started_us, True
     known.reason = reading.reason or ""
 
@@ -219,79 +261,6 @@ def _learn(known: BookState, reading: Reading, met: int) -> None:
     fading = 0.5 ** (hours / _MEMORY_HOURS)
     known.news = round(known.news * fading + changed, 3)
     known.watched = round(known.watched * fading + offers * hours, 3)
-
-
-def _read_pages(
-    exchange: Exchange, reading: Reading, tally: _Tally, known: BookState, stop: threading.Event
-) -> str | None:
-    """Read on until the end; returns why that is not the book's end, if it is not."""
-    for number in range(1, MOST_PAGES + 1):
-        answer = _ask(exchange, reading, number, known, stop)
-        items = len(answer.data)
-        total = answer.total if _fits(answer, number) else None
-        is_end = _is_end(answer, number, reading)
-        tally.add(answer, total, reading)
-        reading.pages.append(_page(number, answer))
-        reading.offers_seen += items
-        reading.cleaned += answer.cleaned
-        reading.announced_total = answer.total
-        if not items:
-            return None if is_end else SHORT
-        if items < ROWS or (total is not None and number * ROWS >= total):
-            return None
-        if tally.bytes > MOST_BYTES:
-            return "too_large"
-    return "too_many_pages"
-
-
-def _ask(
-    exchange: Exchange, reading: Reading, number: int, known: BookState, stop: threading.Event
-) -> Answer:
-    """One page; an empty one is asked again where more was promised."""
-    for again in range(ASKED_AGAIN + 1):
-        answer = exchange.search(*reading.book, number, stop)
-        reading.requests += answer.attempts
-        is_believed = answer.data or (
-            _is_end(answer, number, reading) and not (number == 1 and known.offers)
-        )
-        if is_believed or again == ASKED_AGAIN:
-            break
-        exchange.pacer.back_off(again + 1, stop)
-    return answer
-
-
-def _fits(answer: Answer, number: int) -> bool:
-    """Whether the total can be that of the book which this page was taken from.
-
-    Now and then an answer is empty where it should not be, and may announce 0 then: such a total
-    must not make a book look whole that was cut off.
-    """
-    if answer.total is None:
-        return False
-    before = (number - 1) * ROWS
-    if answer.data:
-        return answer.total >= before + len(answer.data)
-    return max(before - ROWS, -1) < answer.total <= before
-
-
-def _is_end(answer: Answer, number: int, reading: Reading) -> bool:
-    """Whether an empty page is past the end of its book: the page before was still within."""
-    if answer.total is None:
-        return reading.announced_total is None
-    return _fits(answer, number)
-
-
-def _judge(reading: Reading, tally: _Tally, known: BookState) -> None:
-    if tally.is_short:
-        reading.reason = SHORT
-    elif not reading.offers_seen and known.offers and known.reason != SUDDENLY_EMPTY:
-        reading.reason = SUDDENLY_EMPTY
-    else:
-        reading.fingerprint = fingerprint(tally.digests)
-        reading.sketch = sketch(tally.digests)
-        if known.fingerprint == reading.fingerprint:
-            reading.same_as = reading.book.snapshot_id(known.base_us)
-            reading.pages = []
 
 
 def _page(number: int, answer: Answer) -> Page:

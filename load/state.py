@@ -17,8 +17,8 @@ _MICROSECOND = timedelta(microseconds=1)
 SIDES = ("BUY", "SELL")
 SUDDENLY_EMPTY = "suddenly_empty"
 """Why a reading is incomplete that found nothing where the last complete one found something."""
-VERSION = 2
-_BOOK_FIELDS = {1: 8, VERSION: 11}
+VERSION = 3
+_BOOK_FIELDS = {1: 8, 2: 11, VERSION: 12}
 """By version that can still be read, how many of a book's fields mean what they mean now."""
 
 
@@ -80,6 +80,8 @@ class BookState:
     """Changes of offers between its readings, as far as they tell; what is old counts less."""
     watched: float = 0.0
     """Offer-hours in which those happened: `news / watched` is changes an offer and hour."""
+    shortfall: float = 0.0
+    """Share of the announced offers that the latest reading missed, if more than it may miss."""
 
     def forget_fingerprint(self) -> None:
         """Make the next complete reading land its pages, whatever they say."""

@@ -29,10 +29,10 @@ create table if not exists staging.pages (
 create table if not exists staging.snapshots (
     snapshot_id varchar, run_id varchar, fiat_code varchar, asset_code varchar, side varchar,
     started_at timestamptz, finished_at timestamptz, announced_total bigint, offers_seen bigint,
-    offers_distinct bigint, offers_unnumbered bigint, duplicates bigint, pages bigint,
-    requests bigint, cleaned_characters bigint, is_complete boolean, is_unchanged boolean,
-    incomplete_reason varchar, fingerprint varchar, same_as_snapshot_id varchar,
-    _dlt_load_id varchar
+    offers_distinct bigint, offers_unnumbered bigint, offers_missing bigint, duplicates bigint,
+    pages bigint, requests bigint, cleaned_characters bigint, is_complete boolean,
+    is_unchanged boolean, incomplete_reason varchar, fingerprint varchar,
+    same_as_snapshot_id varchar, _dlt_load_id varchar
 );
 create table if not exists staging.catalogue_readings (
     reading_id varchar, run_id varchar, kind varchar, fiat_code varchar, read_at timestamptz,
@@ -198,7 +198,7 @@ def _land_reading(cursor: psycopg.Cursor[Any], load_id: str, run_id: str, readin
         )
     cursor.execute(
         "insert into staging.snapshots values"
-        " (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0,%s,%s,%s,%s,%s,%s)",
+        " (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,0,%s,%s,%s,%s,%s,%s)",
         (
             reading.snapshot_id,
             run_id,
@@ -209,6 +209,7 @@ def _land_reading(cursor: psycopg.Cursor[Any], load_id: str, run_id: str, readin
             len(items),
             distinct if reading.distinct is None else reading.distinct,
             unnumbered,
+            max(0, announced - distinct - unnumbered),
             len(items) - distinct - unnumbered,
             len(pages),
             max(1, len(pages)),

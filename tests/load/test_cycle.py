@@ -203,10 +203,10 @@ def test_a_failed_book_is_an_incomplete_snapshot_and_not_a_failed_cycle(
         )
     ) == [
         ("BTC", "BUY", False, "http_503", 0),
-        ("USDT", "BUY", False, "not_json", 1),
+        ("USDT", "BUY", False, "not_json", 2),
         ("USDT", "SELL", True, None, 1),
     ]
-    assert loader.rows("select count(*) from staging.pages") == [2]
+    assert loader.rows("select count(*) from staging.pages") == [3]
 
 
 def test_after_an_incomplete_reading_an_equal_book_lands_its_pages_all_the_same(
@@ -271,7 +271,7 @@ def test_a_field_never_seen_is_reported_once(loader: Loader, stub: Stub) -> None
     ]
 
 
-def test_four_books_are_read_at_once_and_no_more(loader: Loader, stub: Stub) -> None:
+def test_four_books_of_one_page_are_read_at_once_and_no_more(loader: Loader, stub: Stub) -> None:
     for number in range(8):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
     under_way, most, lock = [0], [0], threading.Lock()

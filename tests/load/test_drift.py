@@ -161,14 +161,13 @@ def test_a_cycle_that_was_stopped_misses_no_key(loader: Loader, stub: Stub) -> N
     stub.put(sell, many(priceScale=2))
     loader.run()
     stub.put(BOOK, many())
-    stop, nearly_read = threading.Event(), threading.Event()
+    stop, sides = threading.Event(), list[str]()
 
     def stop_in_the_other(path: str, body: Json, _times: int) -> None:
-        if path == SEARCH and (body["tradeType"], body["page"]) == ("BUY", 11):
-            nearly_read.set()
-        if path == SEARCH and (body["tradeType"], body["page"]) == ("SELL", 2):
-            nearly_read.wait(30)
-            stop.set()
+        if path == SEARCH:
+            sides.append(body["tradeType"])
+            if body["page"] == 1 and len(set(sides)) == 2:
+                stop.set()
 
     stub.override = stop_in_the_other
     report = loader.run(stop=stop)

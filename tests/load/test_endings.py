@@ -103,7 +103,7 @@ def test_a_stop_lands_what_was_read_whole_and_leaves_the_rest(loader: Loader, st
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
 
     def stop_in_the_large_book(body: Json, _: int) -> None:
-        if body["asset"] == "USDT" and body["page"] == 2:
+        if (body["asset"], body["tradeType"]) == ("USDT", "BUY"):
             stop.set()
 
     stub.override = search_only(stop_in_the_large_book)
@@ -127,11 +127,11 @@ def test_an_interrupted_cycle_older_than_the_interval_begins_anew(
 ) -> None:
     stop = threading.Event()
 
-    def stop_on_the_second_page(body: Json, _: int) -> None:
-        if body["page"] == 2:
+    def stop_on_the_first_page(body: Json, _: int) -> None:
+        if (body["asset"], body["tradeType"]) == ("USDT", "BUY"):
             stop.set()
 
-    stub.override = search_only(stop_on_the_second_page)
+    stub.override = search_only(stop_on_the_first_page)
     loader.run(stop=stop)
     stub.override = lambda *_: None
     loader.clock.advance(21)

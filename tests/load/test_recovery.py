@@ -12,7 +12,7 @@ import pytest
 
 from chaos.places import LOADER_PLACES
 from load.landing import Landing
-from load.pipeline import IN_FLIGHT
+from load.readers import IN_FLIGHT
 from load.source import Batch, binance_p2p
 from tests.load.conftest import Json, Loader, Stub, offer
 from tests.load.test_endings import spoil_pages_of_sell
@@ -289,3 +289,10 @@ def test_folders_of_killed_extractions_are_swept(loader: Loader, stub: Stub) -> 
     assert len(list(working.iterdir())) > 1
     loader.run()
     assert [folder.name for folder in working.iterdir() if folder.is_dir()] == ["extracted"]
+
+
+def test_a_column_that_a_warehouse_of_an_earlier_version_lacks_is_added(loader: Loader) -> None:
+    loader.run()
+    loader.do("alter table staging.snapshots drop column offers_missing")
+    loader.run()
+    assert set(loader.rows("select offers_missing from staging.snapshots")) == {None, 0}
