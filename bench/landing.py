@@ -22,8 +22,9 @@ from bench.process import Told, tell
 from load.landed import create_tables
 from load.landing import Landing
 from load.reading import Page, Reading
-from load.source import BATCH_BYTES, TABLES, Batch
+from load.source import BATCH_BYTES, Batch
 from load.state import Book, State, to_microseconds
+from load.tables import TABLES
 from warehouse.postgres import Warehouse
 
 RUN_ID = "bench"

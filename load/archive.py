@@ -23,7 +23,7 @@ from psycopg import sql
 
 from load import partitions
 from load.partitions import Partition
-from load.source import TABLES
+from load.tables import TABLES
 from load.text import printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse

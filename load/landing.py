@@ -16,8 +16,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from load.destination import Destination
 from load.landed import SCHEMA, create_tables, tidy
-from load.source import SOURCE, TABLES, Batch, binance_p2p
+from load.source import SOURCE, Batch, binance_p2p
 from load.state import State
+from load.tables import TABLES
 from load.text import printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse

@@ -1,8 +1,6 @@
 """The dlt source: what a batch of readings is as rows, in Arrow tables.
 
-Every column is spelled out, so that a table has its shape whether or not a batch has rows for it,
-and so that dlt need not look into the data. They carry `_dlt_load_id` from the start, which leaves
-nothing for dlt's normalize step to rewrite.
+The columns are spelled out in `load.tables`, so that dlt need not look into the data.
 """
 
 import sys
@@ -19,6 +17,7 @@ from load.beside import PriceReading
 from load.catalogue import CatalogueReading
 from load.drift import Drift
 from load.reading import Reading
+from load.tables import TABLES
 
 
 class _NoPandas:
@@ -49,129 +48,6 @@ BATCH_SECONDS, BATCH_BYTES = 120.0, 64_000_000
 """What a crash costs at most, and what memory is to hold. A load costs dlt some 0.3 s by itself."""
 ROWS_AT_A_TIME = 32
 """Rows a table, a parquet row group and a read of ADBC hold: some 2 MB of pages."""
-
-_TIME = pa.timestamp("us", tz="UTC")
-_TEXT, _COUNT, _BOOL = pa.string(), pa.int64(), pa.bool_()
-_BOOK = {"fiat_code": _TEXT, "asset_code": _TEXT, "side": _TEXT}
-
-TABLES: Mapping[str, pa.Schema] = {
-    name: pa.schema({**columns, "_dlt_load_id": _TEXT})
-    for name, columns in {
-        "pages": {
-            "snapshot_id": _TEXT,
-            "page": _COUNT,
-            "run_id": _TEXT,
-            **_BOOK,
-            "requested_at": _TIME,
-            "received_at": _TIME,
-            "announced_total": _COUNT,
-            "offers": _COUNT,
-            "cleaned_characters": _COUNT,
-            "body_sha256": _TEXT,
-            "body": _TEXT,
-        },
-        "snapshots": {
-            "snapshot_id": _TEXT,
-            "run_id": _TEXT,
-            **_BOOK,
-            "started_at": _TIME,
-            "finished_at": _TIME,
-            "announced_total": _COUNT,
-            "offers_seen": _COUNT,
-            "offers_distinct": _COUNT,
-            "offers_unnumbered": _COUNT,
-            "offers_missing": _COUNT,
-            "duplicates": _COUNT,
-            "pages": _COUNT,
-            "requests": _COUNT,
-            "cleaned_characters": _COUNT,
-            "is_complete": _BOOL,
-            "is_unchanged": _BOOL,
-            "incomplete_reason": _TEXT,
-            "fingerprint": _TEXT,
-            "same_as_snapshot_id": _TEXT,
-        },
-        "catalogue_readings": {
-            "reading_id": _TEXT,
-            "run_id": _TEXT,
-            "kind": _TEXT,
-            "fiat_code": _TEXT,
-            "read_at": _TIME,
-            "items": _COUNT,
-            "is_complete": _BOOL,
-            "incomplete_reason": _TEXT,
-        },
-        "fiats": {
-            "reading_id": _TEXT,
-            "read_at": _TIME,
-            "fiat_code": _TEXT,
-            "symbol": _TEXT,
-            "scale": _COUNT,
-            "country_code": _TEXT,
-        },
-        "trading_pairs": {"reading_id": _TEXT, "read_at": _TIME, **_BOOK},
-        "payment_methods": {
-            "reading_id": _TEXT,
-            "read_at": _TIME,
-            "fiat_code": _TEXT,
-            "identifier": _TEXT,
-            "name": _TEXT,
-            "short_name": _TEXT,
-        },
-        "new_fields": {
-            "run_id": _TEXT,
-            "snapshot_id": _TEXT,
-            "seen_at": _TIME,
-            "path": _TEXT,
-            "json_type": _TEXT,
-        },
-        "drift": {
-            "run_id": _TEXT,
-            "kind": _TEXT,
-            "path": _TEXT,
-            "what": _TEXT,
-            "example": _TEXT,
-            "seen_at": _TIME,
-            "snapshot_id": _TEXT,
-        },
-        "price_readings": {
-            "reading_id": _TEXT,
-            "run_id": _TEXT,
-            "kind": _TEXT,
-            "source": _TEXT,
-            "read_at": _TIME,
-            "published_at": _TIME,
-            "next_at": _TIME,
-            "items": _COUNT,
-            "left_out": _COUNT,
-            "is_complete": _BOOL,
-            "is_unchanged": _BOOL,
-            "incomplete_reason": _TEXT,
-        },
-        "official_rates": {
-            "reading_id": _TEXT,
-            "read_at": _TIME,
-            "rate_kind": _TEXT,
-            "source": _TEXT,
-            "published_at": _TIME,
-            "fiat_code": _TEXT,
-            "rate": _TEXT,
-            "bid": _TEXT,
-            "ask": _TEXT,
-        },
-        "spot_prices": {
-            "reading_id": _TEXT,
-            "read_at": _TIME,
-            "symbol": _TEXT,
-            "base_asset": _TEXT,
-            "quote_asset": _TEXT,
-            "bid": _TEXT,
-            "bid_quantity": _TEXT,
-            "ask": _TEXT,
-            "ask_quantity": _TEXT,
-        },
-    }.items()
-}
 
 
 def batch_pages(requests_per_second: float) -> float:

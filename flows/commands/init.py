@@ -13,7 +13,7 @@ def init() -> int:
     from flows import ops
     from flows.console import out
     from load.landed import create_tables
-    from load.source import TABLES
+    from load.tables import TABLES
     from warehouse import roles
     from warehouse.postgres import open_warehouse
 

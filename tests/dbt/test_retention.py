@@ -16,7 +16,7 @@ from flows.rebuild import rebuild
 from flows.upkeep import maintain
 from load.landed import create_tables
 from load.partitions import kept_from
-from load.source import TABLES
+from load.tables import TABLES
 from tests.dbt.conftest import Dbt, Rows, empty
 from tests.dbt.test_history import BUY, CORE, random_loads
 from tests.landing import Reading, item, land

@@ -14,10 +14,14 @@ from typing import Any
 import orjson
 import pytest
 
+from load.drift import Watch
 from load.exchange import CONDITIONS, CONFIG, FIATS, SEARCH, Exchange
 from load.pacing import Pacer
 from load.pipeline import run_cycle
+from load.readers import Readers
+from load.reading import Reading
 from load.report import CycleReport
+from load.state import Book, BookState
 from tests.conftest import passing_server
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
@@ -77,6 +81,13 @@ def envelope(items: list[Json] | None, total: Any = None, **more: Any) -> bytes:
     """A page as the exchange sends it."""
     document = {"code": "000000", "message": None, "data": items, "total": total, "success": True}
     return orjson.dumps({**document, **more})
+
+
+def pages(*replies: Reply) -> Any:
+    """Answers page by page; a page past the last is honest."""
+    return lambda _path, body, _times: (
+        replies[body["page"] - 1] if body["page"] <= len(replies) else None
+    )
 
 
 class Stub:
@@ -236,6 +247,20 @@ def exchange(stub: Stub, pacer: Pacer, clock: Clock) -> Iterator[Exchange]:
     client = Exchange(stub.url, pacer, clock=clock)
     yield client
     client.close()
+
+
+@pytest.fixture
+def read(exchange: Exchange, clock: Clock) -> Iterator[Any]:
+    """Reads the book once, by one thread: so its pages are asked for in their order."""
+    readers = Readers(exchange, clock, threading.Event(), Watch, in_flight=1)
+
+    def read_once(known: BookState | None = None) -> Reading:
+        reading = readers.submit(Book.named("VES-USDT-BUY"), known or BookState()).result(60)
+        assert reading is not None
+        return reading
+
+    yield read_once
+    readers.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from load import archive, partitions
 from load.archive import Archive
 from load.landed import create_tables
 from load.partitions import cover, drop, kept_from
-from load.source import TABLES
+from load.tables import TABLES
 from tests.hostile import TEXTS
 from tests.landing import Reading, item, land
 from warehouse.errors import UserError

@@ -10,8 +10,9 @@ import pytest
 
 from load.exchange import CONFIG, FIATS, SEARCH
 from load.landing import Landing
-from load.source import TABLES, Batch
+from load.source import Batch
 from load.state import State
+from load.tables import TABLES
 from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
 from warehouse.errors import UserError
 

@@ -9,8 +9,9 @@ import pytest
 from load.alone import only_loader
 from load.exchange import CONDITIONS, SEARCH
 from load.pipeline import ExchangeOutOfReach, Progress
-from load.source import TABLES, Batch
+from load.source import Batch
 from load.state import State
+from load.tables import TABLES
 from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
 from warehouse.errors import UserError
 from warehouse.postgres import single_writer

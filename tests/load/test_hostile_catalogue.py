@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from load.catalogue import CatalogueReading, read_fiat, read_fiats, remember
 from load.exchange import CONDITIONS, CONFIG, FIATS, Exchange
 from load.pacing import Pacer
-from load.source import TABLES
 from load.state import CatalogueState, State
+from load.tables import TABLES
 from load.text import is_code
 from tests.hostile import Json, dumped, values
 from tests.load.conftest import NOON, FakeTime

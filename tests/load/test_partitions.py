@@ -12,7 +12,7 @@ import pytest
 from load import partitions
 from load.landed import create_tables, tidy
 from load.partitions import BEFORE, DEFAULT, Busy, cover, drop, kept_from, prepare
-from load.source import TABLES
+from load.tables import TABLES
 from tests.landing import Reading, item, land
 from tests.load.conftest import Loader, Stub, offer
 from warehouse.postgres import Warehouse

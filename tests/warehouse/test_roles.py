@@ -11,7 +11,7 @@ import pytest
 
 from flows import ops
 from load.landed import create_tables
-from load.source import TABLES
+from load.tables import TABLES
 from tests.debian import Debian
 from warehouse import roles
 from warehouse.connection import Warehouse
