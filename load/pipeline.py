@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,11 +17,12 @@ from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
 from load.landing import Landing, Refused, share_arenas
+from load.listing import Listing
 from load.memory import remember_batch
 from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
-from load.readers import IN_FLIGHT, Readers
+from load.readers import Readers
 from load.reading import Reading
 from load.report import CycleReport, Progress
 from load.source import Batch, pages_ahead
@@ -36,6 +37,7 @@ __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
 
 log = logging.getLogger(__name__)
 
+IN_FLIGHT = 4
 SHORTEST_CYCLE_SECONDS = 300.0
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
 NOT_LANDABLE = "refused_by_warehouse"
@@ -136,11 +138,12 @@ class _Cycle:
             catalogue.outdate(self.state.catalogue)
         else:
             self._open_cycle()
-        workers = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="catalogue")
-        self.readers = Readers(self.exchange, self.clock, self.stop, lambda: self.state.watch)
+        self.readers = Readers(
+            self.exchange, self.clock, self.stop, lambda: self.state.watch, IN_FLIGHT
+        )
         try:
             with self._step("catalogue"):
-                self._read_catalogue(workers)
+                self._read_catalogue()
             if not catalogue_only:
                 books = self._plan()
                 assets = {book.asset for book in books}
@@ -155,7 +158,6 @@ class _Cycle:
         finally:
             self.meter.pulse()  # also of a cycle that fails: what it was answered counts
             self.pacer.close()
-            workers.shutdown(cancel_futures=True)
             self.readers.close()
             self.exchange.close()
         if self.exchange.last_failure and not self.exchange.understood and not self.stop.is_set():
@@ -191,38 +193,20 @@ class _Cycle:
             self.state.cycle = CycleState(self.run_id, to_microseconds(now), limits, True)
             self.state.watch.begin()
 
-    def _read_catalogue(self, workers: ThreadPoolExecutor) -> None:
-        known, readings = self.state.catalogue, list[CatalogueReading]()
+    def _read_catalogue(self) -> None:
+        listing = Listing(self.exchange, self.clock, self.stop, self.meter, self._tell)
+        readings = listing.readings
         try:
-            if catalogue.is_stale(known.fiats_us, self.clock()):
-                self._tell("which fiats are listed")
-                readings.append(catalogue.read_fiats(self.exchange, self.clock, self.stop))
-                catalogue.remember(known, readings[0])
-            listed = known.fiats or list(self.settings.fiats)
-            wanted, stale = catalogue.wanted_fiats(listed, known, self.settings.fiats, self.clock())
-            if listed and not wanted:
-                raise UserError(
-                    f"P2P_FIATS={','.join(self.settings.fiats)}: the exchange lists none of these."
-                )
-            futures = [
-                workers.submit(
-                    catalogue.read_fiat, self.exchange, fiat, known, self.clock, self.stop
-                )
-                for fiat in stale
-            ]
-            for done, future in enumerate(futures, 1):
-                self.meter.first_of({future})
-                readings += future.result()
-                self._tell(f"catalogue: {done} of {len(futures)} fiats")
+            listing.read(self.state.catalogue, self.settings.fiats, IN_FLIGHT)
         except Stopped:
             self.report.stopped = self.stop.is_set()
         except Unreachable as failure:
             # The books that are known may still be had; if not, the first of them will tell.
-            if not known.books(self.settings.fiats, self.settings.assets):
+            if not self._listed():
                 raise
             readings.append(CatalogueReading("fiats", None, self.clock(), reason=failure.reason))
         for reading in readings:
-            catalogue.remember(known, reading)
+            catalogue.remember(self.state.catalogue, reading)
         self.unlanded = Batch(self.run_id, catalogue=readings)
         if len(readings) > SMALL_CATALOGUE:
             self._land(self.unlanded)

@@ -19,7 +19,6 @@ from load.pacing import Stopped
 from load.reading import OpenReading, Reading
 from load.state import Book, BookState
 
-IN_FLIGHT = 4
 ASKED_AGAIN = 2
 """How often a page without offers is asked for again where some were expected."""
 
@@ -56,7 +55,7 @@ class Readers:
         clock: Callable[[], datetime],
         stop: threading.Event,
         watch: Callable[[], Watch],
-        in_flight: int = IN_FLIGHT,
+        in_flight: int,
     ) -> None:
         """Start `in_flight` threads, which wait for books."""
         self._exchange, self._clock, self._stop, self._watch = exchange, clock, stop, watch

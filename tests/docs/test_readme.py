@@ -15,7 +15,7 @@ import typer
 from flows.cli import app
 from flows.query import SEARCH_PATH, ask
 from load.exchange import TRIES
-from load.readers import IN_FLIGHT
+from load.pipeline import IN_FLIGHT
 from tests.docs.picture import draw
 from tests.docs.plain_cookbook import PLAIN
 from warehouse.postgres import Warehouse

@@ -8,7 +8,8 @@ import pytest
 
 from load.drift import Watch
 from load.exchange import Exchange, Unreachable
-from load.readers import IN_FLIGHT, Readers
+from load.pipeline import IN_FLIGHT
+from load.readers import Readers
 from load.reading import Reading
 from load.state import Book, BookState
 from tests.load.conftest import Clock, Json, Reply, Stub, offer
@@ -24,7 +25,7 @@ def stop() -> threading.Event:
 
 @pytest.fixture
 def readers(exchange: Exchange, clock: Clock, stop: threading.Event) -> Iterator[Readers]:
-    threads = Readers(exchange, clock, stop, Watch)
+    threads = Readers(exchange, clock, stop, Watch, IN_FLIGHT)
     yield threads
     exchange.pacer.close()
     threads.close()

@@ -12,7 +12,7 @@ import pytest
 
 from chaos.places import LOADER_PLACES
 from load.landing import Landing
-from load.readers import IN_FLIGHT
+from load.pipeline import IN_FLIGHT
 from load.source import Batch, binance_p2p
 from tests.load.conftest import Json, Loader, Stub, offer
 from tests.load.test_endings import spoil_pages_of_sell

@@ -92,7 +92,7 @@ def test_a_reading_that_failed_between_two_shortfalls_says_nothing_of_them(
     stub: Stub, read: Any
 ) -> None:
     state = BookState()
-    reasons = []
+    reasons: list[str | None] = []
     for answers in (announcing(56, crowd(50)), lambda *_: (503, b""), announcing(56, crowd(50))):
         stub.override = answers
         if reasons:  # else nothing was ever understood, which is another end
