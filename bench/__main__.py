@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench import first_page, history, staleness
+from bench import first_page, history, moving, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 from simulator.universe import FIATS
@@ -11,6 +11,7 @@ from simulator.universe import FIATS
 STALENESS = "staleness"
 HISTORY = "history"
 FIRST_PAGE = "first_page"
+MOVING = "moving"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -35,8 +36,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE),
-        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE),
+        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE, MOVING),
+        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE, MOVING),
         help="beside the steps",
     )
     parser.add_argument(
@@ -69,6 +70,8 @@ def main() -> None:
         staleness.measure(figures)
     if FIRST_PAGE in given.parts:
         first_page.measure(figures)
+    if MOVING in given.parts:
+        moving.measure(figures)
     figures.write(LATEST)
 
 

@@ -306,7 +306,7 @@ class Loader:
             settings,
             options.pop("warehouse", self.warehouse),
             f"run{self.runs}",
-            clock=self.clock,
+            clock=options.pop("clock", self.clock),
             pacer=options.pop("pacer", Pacer(1_000, time=self.time, chance=Random(1))),
             **options,
         )

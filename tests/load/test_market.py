@@ -8,7 +8,8 @@ import requests
 
 from load.exchange import SEARCH
 from load.pacing import Pacer
-from simulator.clock import by_request, still
+from load.pipeline import IN_FLIGHT
+from simulator.clock import SECONDS_A_SEARCH, by_request, still
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.server import Exchange
@@ -132,3 +133,23 @@ def test_under_faults_what_is_called_complete_is_and_the_rest_says_why(
     assert loader.rows(
         "select count(*) from staging.snapshots where is_complete = (incomplete_reason is not null)"
     ) == [0]
+
+
+def test_books_of_seventy_pages_are_whole_though_they_move_while_they_are_read(
+    loader: Loader,
+) -> None:
+    market = Market(7, fiats=["VES", "CNY"], assets=["USDT"])
+    with Exchange(market) as served:
+        loader.settings = loader.settings.model_copy(update={"api_url": served.url})
+        for _ in range(3):
+            loader.run(clock=lambda: market.now)
+            market.advance(10)
+    readings = loader.rows(
+        "select is_complete, pages, extract(epoch from finished_at - started_at)::float8 "
+        "from staging.snapshots where pages > 40"
+    )
+    assert len(readings) >= 3 * 2
+    for is_complete, pages, seconds in readings:
+        assert is_complete
+        assert seconds <= (pages + IN_FLIGHT) * SECONDS_A_SEARCH, "no other book's pages between"
+    assert len(market.changes()) > 1_000
