@@ -6,10 +6,9 @@ is held against what the simulator knows: which offers were there while a book w
 """
 
 import argparse
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +23,7 @@ from load.pacing import Pacer
 from load.pipeline import run_cycle
 from simulator.market import Market
 from simulator.server import Exchange
+from simulator.truth import Truth
 from warehouse.postgres import Warehouse
 from warehouse.settings import load_settings
 
@@ -77,31 +77,10 @@ class Reading:
     makes_a_price: bool
 
 
-@dataclass
-class Presence:
-    """When each offer was online, as the simulator knows."""
-
-    begins: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
-    ends: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
-
-    def was_there(self, adv_no: str, reading: Reading) -> bool:
-        """Whether the offer was online from the beginning of the reading to its end."""
-        begun = bisect_right(self.begins[adv_no], reading.started)
-        if not begun:
-            return False
-        ends = self.ends[adv_no]
-        return len(ends) < begun or ends[begun - 1] > reading.finished
-
-
 def measure(figures: Figures, plan: Plan | None = None) -> None:
     """Read a moving market for some cycles, and count what is withheld and what is false."""
     plan = plan or Plan()
     market = Market(SEED, fiats=plan.fiats)
-    presence = Presence()
-    for fiat, asset in market.pairs:
-        for side in ("BUY", "SELL"):
-            for offer in market.book(fiat, asset, side):
-                presence.begins[offer.adv_no].append(market.now)
     with (
         TemporaryDirectory(prefix="p2p-bench-") as folder,
         Exchange(market) as exchange,
@@ -113,13 +92,8 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
             _cycle(f"cycle-{number}", Path(folder) / "moving", warehouse, exchange)
             left = began + INTERVAL - market.now
             market.advance(max(0.0, left / timedelta(minutes=1)))
-        for change in market.changes():
-            if change.kind in ("opened", "returned"):
-                presence.begins[change.adv_no].append(change.time)
-            elif change.kind == "gone":
-                presence.ends[change.adv_no].append(change.time)
         with warehouse.connect() as connection:
-            _tell(figures, connection, presence)
+            _tell(figures, connection, market.truth())
 
 
 def _cycle(run_id: str, home: Path, warehouse: Warehouse, exchange: Exchange) -> None:
@@ -154,7 +128,7 @@ def _cycle(run_id: str, home: Path, warehouse: Warehouse, exchange: Exchange) ->
         in_own_process("bench.worker", step, told)
 
 
-def _tell(figures: Figures, connection: psycopg.Connection, presence: Presence) -> None:
+def _tell(figures: Figures, connection: psycopg.Connection, truth: Truth) -> None:
     books: dict[str, list[Reading]] = defaultdict(list)
     for _, book, *values in connection.execute(READINGS):
         books[book].append(Reading(*values))
@@ -174,12 +148,13 @@ def _tell(figures: Figures, connection: psycopg.Connection, presence: Presence) 
         whole = [reading for reading in books[book] if reading.is_complete]
         if valid_to is not None and valid_to != begins_next:
             at = next(reading for reading in whole if reading.started == valid_to)
-            ends += presence.was_there(adv_no, at)
+            ends += truth.was_online(adv_no, at.started, at.finished)
         before = [reading for reading in whole if reading.started < valid_from]
         if before:
             begun_later += 1
             if ended_before != valid_from:
-                begins += presence.was_there(adv_no, before[-1])
+                last = before[-1]
+                begins += truth.was_online(adv_no, last.started, last.finished)
     figures.add("moving.versions", versions, "versions")
     figures.add("moving.versions.begun_later", begun_later, "versions")
     figures.add("moving.versions.falsely_ended", ends, "versions")

@@ -112,7 +112,7 @@ def read_query(request: dict[str, Any], source: Source) -> Query:
         Illegal: for what the exchange calls an illegal parameter.
     """
     fiat, asset, side = (str(request.get(key)) for key in ("fiat", "asset", "tradeType"))
-    if fiat not in source.fiats or asset not in source.assets or side not in ("BUY", "SELL"):
+    if fiat not in source.searchable or asset not in source.assets or side not in ("BUY", "SELL"):
         raise Illegal
     rows = _natural(request.get("rows", 10))
     if rows > ROWS:

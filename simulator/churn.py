@@ -18,6 +18,7 @@ from itertools import accumulate
 from math import inf
 from random import Random
 
+from simulator.bait import within_reach
 from simulator.makers import Makers
 from simulator.offers import Book, Offer
 from simulator.people import nickname
@@ -175,6 +176,19 @@ class Churn:
                 self._minute, self._next = self._next, None
                 self._happen(self._side, self._kind)
 
+    def delist(self, book: Book) -> None:
+        """The book is listed no more, and its offers are gone."""
+        book.is_listed = False
+        for offer in list(book.offers):
+            self._take_out(self._side_of(book), offer)
+            book.delisted.append(offer)
+
+    def list_again(self, book: Book) -> None:
+        """The book is listed, with the offers that it had."""
+        book.is_listed = True
+        while book.delisted:
+            self._enter("returned", book.delisted.pop())
+
     def _side_of(self, book: Book) -> Side:
         return next(side for side in self._sides if side.maker_sells == book.maker_sells)
 
@@ -187,6 +201,9 @@ class Churn:
         self._record(self._minute, kind, offer)
 
     def _return(self, book: Book, offer: Offer | None) -> None:
+        if not book.is_listed:
+            self._push(self._minute + 60.0, book, offer)
+            return
         if offer is None:
             offer = self._makers.make(book, self._minute, self._now_ms(), is_new=False)
         elif self._rng.random() < 0.15:
@@ -199,11 +216,15 @@ class Churn:
             at = bisect_right(side.weights, self._rng.random() * side.size)
             book = side.books[min(at, len(side.books) - 1)]
             hour = self.local_hour(book, self._minute)
+            if not book.is_listed:
+                return
             if self._rng.random() * _BUSIEST_HOUR < day_curve(hour, side.maker_sells):
                 made = self._makers.make(book, self._minute, self._now_ms(), is_new=True)
                 self._enter("opened", made)
             return
         offer = side.online[int(self._rng.random() * len(side.online))]
+        if offer.is_dead or (offer.is_bait and kind == "edit"):
+            return
         if kind == "gone":
             self._go(side, offer)
         elif kind == "reprice" and offer.is_restless:
@@ -218,11 +239,14 @@ class Churn:
             offer.person.nickname = nickname(self._rng)
             self._tell_of_person("renamed", offer)
 
-    def _go(self, side: Side, offer: Offer) -> None:
+    def _take_out(self, side: Side, offer: Offer) -> None:
         offer.book.remove(offer)
         side.leave(offer)
         offer.written = None
         self._record(self._minute, "gone", offer)
+
+    def _go(self, side: Side, offer: Offer) -> None:
+        self._take_out(side, offer)
         if self._rng.random() < side.pace.comes_back:
             self.send_away(offer.book, offer)
         else:
@@ -230,7 +254,7 @@ class Churn:
 
     def _reprice(self, offer: Offer) -> None:
         book = offer.book
-        offer.chance = min(0.9999, max(0.0001, offer.chance + self._rng.gauss(0.0, 0.04)))
+        offer.chance = within_reach(book, offer.chance + self._rng.gauss(0.0, 0.04))
         price = self._makers.price(book, offer.chance, self._minute)
         if price == offer.price:
             price = max(1, price + self._rng.choice((-1, 1)))

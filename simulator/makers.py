@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp
 from random import Random
 
+from simulator.bait import is_bait, make_bait
 from simulator.chance import pick
 from simulator.methods import Method, methods_of
 from simulator.offers import Book, Offer, ad_number
@@ -44,24 +45,28 @@ class Levels:
         self._rng = rng
         self._walks: dict[str, tuple[float, float]] = {}
 
-    def _walk(self, name: str, a_day: float, minute: float) -> float:
+    def _walk(self, name: str, a_day: float, minute: float) -> None:
         level, since = self._walks.get(name, (0.0, minute))
         if minute - since > 0.5:
             level += self._rng.gauss(0.0, a_day * ((minute - since) / 1440.0) ** 0.5)
             since = minute
         self._walks[name] = (level, since)
-        return level
 
     def drift(self, name: str) -> float:
         """How far a fiat or an asset has wandered, as a logarithm; looking moves nothing."""
         return self._walks.get(name, (0.0, 0.0))[0]
 
+    def now(self, fiat: str, asset: str) -> float:
+        """The middle of the competitive zone of a pair, in fiat; looking moves nothing."""
+        drift = self.drift(fiat) + (0.0 if asset in _STABLE else self.drift(asset))
+        return fair_price(fiat, asset) * exp(drift)
+
     def middle(self, book: Book, minute: float) -> float:
         """The middle of the competitive zone of the book's pair, in fiat."""
-        drift = self._walk(book.fiat.code, _FIAT_DRIFT, minute)
+        self._walk(book.fiat.code, _FIAT_DRIFT, minute)
         if book.asset not in _STABLE:
-            drift += self._walk(book.asset, _ASSET_DRIFT, minute)
-        return fair_price(book.fiat.code, book.asset) * exp(drift)
+            self._walk(book.asset, _ASSET_DRIFT, minute)
+        return self.now(book.fiat.code, book.asset)
 
 
 class Makers:
@@ -181,5 +186,7 @@ class Makers:
             is_busy=random() < (0.40 if sells else 0.25),
             number=self._count,
         )
+        if is_bait(book, chance):
+            make_bait(offer)
         person.offers.append(offer)
         return offer

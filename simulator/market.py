@@ -8,6 +8,7 @@ from math import inf
 from threading import RLock
 from typing import Any
 
+from simulator.bait import DEAD_A_BOOK, has_dead, make_dead
 from simulator.catalogue import conditions_data, fiat_entry, portal_data
 from simulator.chance import seeded
 from simulator.churn import PACES, Churn, Side
@@ -18,7 +19,9 @@ from simulator.prices import day_curve, price_scale
 from simulator.rates import fair_price
 from simulator.render import Renderer
 from simulator.shapes import GENERATIONS
+from simulator.shifts import Shift
 from simulator.source import Answer, Change, Query
+from simulator.truth import Truth
 from simulator.universe import ASSET_SCALES, FIATS, ListedPair, listed_pairs
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -75,6 +78,10 @@ class Market:
         self._changes: list[Change] = []
         self._shape = GENERATIONS[generation]
         self._renderer = Renderer(self._shape)
+        self._as_numbers: set[str] = set()
+        self._new_keys: dict[str, Any] = {}
+        self._delisted: dict[str, Shift] = {}
+        self._shifts: list[tuple[float, Shift]] = []
         self._books = self._list_books(seed, offers)
         rng = seeded(seed, "market")
         makers = Makers(rng, self._shape, self._books)
@@ -122,6 +129,8 @@ class Market:
             offer = makers.make(book, 0.0, start_ms, is_new=False)
             book.append(offer)
             side.enter(offer)
+        if has_dead(self.seed, book):
+            make_dead(book.offers[-DEAD_A_BOOK:], self._levels.middle(book, 0.0))
         book.sort()
         resting = online * pace.gone * pace.comes_back * pace.away_minutes
         for _ in range(round(resting)):
@@ -143,7 +152,13 @@ class Market:
     @property
     def fiats(self) -> tuple[str, ...]:
         """The listed fiats, the largest market first."""
-        return self._fiats
+        return tuple(code for code in self._fiats if code not in self._delisted)
+
+    @property
+    def searchable(self) -> tuple[str, ...]:
+        """The fiats that a search may name: those listed, and delisted ones that are just empty."""
+        refused = {code for code, shift in self._delisted.items() if shift.refuses}
+        return tuple(code for code in self._fiats if code not in refused)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -153,12 +168,53 @@ class Market:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """Fiat and asset of every listed pair, empty ones too."""
-        return list(dict.fromkeys((fiat, asset) for fiat, asset, _ in self._books))
+        found = ((fiat, asset) for fiat, asset, _ in self._books if fiat not in self._delisted)
+        return list(dict.fromkeys(found))
 
     def drift(self, name: str) -> float:
         """How far a fiat or an asset has wandered from its fair price, as a logarithm."""
         with self._lock:
             return self._levels.drift(name)
+
+    def fair_price(self, fiat: str, asset: str) -> float:
+        """The middle of the competitive zone of a pair now, in fiat: what is true of its price."""
+        with self._lock:
+            return self._levels.now(fiat, asset)
+
+    def truth(self) -> Truth:
+        """What happened until now, what is online, and what is fair."""
+        with self._lock:
+            return Truth(
+                self._changes,
+                {key: [each.adv_no for each in book.offers] for key, book in self._books.items()},
+                {f"{fiat}/{asset}": self.fair_price(fiat, asset) for fiat, asset in self.pairs},
+                [each.adv_no for side in self._sides for each in side.online if each.is_bait],
+            )
+
+    def schedule(self, shift: Shift, minutes: float = 0.0) -> None:
+        """Change something for the whole exchange when so much more time has passed."""
+        with self._lock:
+            self._shifts.append((self._minutes + minutes, shift))
+            self._shifts.sort(key=lambda each: each[0])
+            self.advance()
+
+    def _apply(self, shift: Shift) -> None:
+        if shift.generation is not None:
+            self._shape = GENERATIONS[shift.generation]
+        self._as_numbers |= set(shift.as_numbers)
+        self._new_keys |= shift.new_keys
+        self._renderer = Renderer(self._shape, self._as_numbers, self._new_keys)
+        for side in self._sides:
+            for offer in side.online:
+                offer.written = None
+        for (fiat, _, _), book in self._books.items():
+            if fiat in shift.delists and book.is_listed:
+                self._churn.delist(book)
+            elif fiat in shift.lists and not book.is_listed:
+                self._churn.list_again(book)
+        self._delisted |= dict.fromkeys(shift.delists, shift)
+        for fiat in shift.lists:
+            self._delisted.pop(fiat, None)
 
     def advance(self, minutes: float = 0.0) -> None:
         """Let time pass, with all that happens in it.
@@ -169,8 +225,14 @@ class Market:
         if not 0 <= minutes < inf:
             raise ValueError(f"the market's clock goes forward only, not by {minutes} minutes")
         with self._lock:
-            self._minutes += minutes
-            self._churn.advance(minutes)
+            until = self._minutes + minutes
+            while self._shifts and self._shifts[0][0] <= until:
+                at, shift = self._shifts.pop(0)
+                self._churn.advance(at - self._minutes)
+                self._minutes = at
+                self._apply(shift)
+            self._churn.advance(until - self._minutes)
+            self._minutes = until
 
     def pass_time(self, seconds: float) -> None:
         """Let this much time pass while the market is read."""
@@ -211,7 +273,7 @@ class Market:
 
     def fiat_list(self) -> list[dict[str, Any]]:
         """`data` of the fiat-list endpoint."""
-        return [fiat_entry(code) for code in self._fiats]
+        return [fiat_entry(code) for code in self.fiats]
 
     def portal(self, fiat: str) -> dict[str, Any]:
         """`data` of portal/config for a listed fiat."""

@@ -44,6 +44,8 @@ class Offer:
     methods: tuple[Method, ...]
     is_restless: bool  # re-prices, as bots do
     is_busy: bool  # trades or refills
+    is_bait: bool = False  # cannot be had at its price
+    is_dead: bool = False  # its maker has left
     number: int = 0
     slot: int = -1  # its place among the offers online, -1 while offline
     written: tuple[bytes, bytes] | None = None
@@ -81,6 +83,8 @@ class Book:
     commissions: tuple[int, int]
     offers: list[Offer] = field(default_factory=list)
     promoted: int = 0
+    is_listed: bool = True
+    delisted: list[Offer] = field(default_factory=list)  # those that come back when it is listed
     _keys: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
@@ -148,6 +152,7 @@ class OfferState:
     month_finish_rate: float
     positive_rate: float
     created_ms: int
+    is_bait: bool
 
 
 def state_of(offer: Offer) -> OfferState:
@@ -173,4 +178,5 @@ def state_of(offer: Offer) -> OfferState:
         month_finish_rate=person.finish_rate,
         positive_rate=person.positive_rate,
         created_ms=offer.created_ms,
+        is_bait=offer.is_bait,
     )

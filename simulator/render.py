@@ -7,6 +7,7 @@ nearly every answer, so that a page of known offers is put together without writ
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from math import exp
 
 from simulator.methods import method_json
@@ -37,32 +38,51 @@ def decimal_text(value: int, scale: int) -> str:
     return f"{whole}.{rest:0{scale}d}"
 
 
-def _text(value: str | None) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
 class Renderer:
     """Writes offers of one generation."""
 
-    def __init__(self, generation: Generation) -> None:
-        """Prepares the text around the values that differ between offers."""
+    def __init__(
+        self,
+        generation: Generation,
+        as_numbers: Iterable[str] = (),
+        new_keys: Mapping[str, object] | None = None,
+    ) -> None:
+        """Prepares the text around the values that differ between offers.
+
+        Args:
+            generation: whose keys and number formats the offers have.
+            as_numbers: keys of `adv` whose decimals are written as numbers, not as text.
+            new_keys: further keys of every `adv`, last, with their value.
+        """
         self._generation = generation
+        self._as_numbers = tuple(as_numbers)
+        self._new_keys = new_keys or {}
         self._template = self._make_template()
 
     def _make_template(self) -> str:
         generation = self._generation
 
-        def part(keys: tuple[str, ...], slots: list[str]) -> str:
+        def part(keys: tuple[str, ...], slots: list[str]) -> list[str]:
             values = (
                 f"%({key})s" if key in slots else generation.constants.get(key, "null")
                 for key in keys
             )
-            pairs = (f'"{key}":{value}' for key, value in zip(keys, values, strict=True))
+            return [f'"{key}":{value}' for key, value in zip(keys, values, strict=True)]
+
+        def whole_of(pairs: list[str]) -> str:
             return "{" + ",".join(pairs) + "}"
 
+        new = [
+            f"{_text(key)}:{_text(value)}".replace("%", "%%")
+            for key, value in self._new_keys.items()
+        ]
         whole = {
-            "adv": part(generation.adv_keys, _ADV_SLOTS),
-            "advertiser": part(generation.advertiser_keys, _PERSON_SLOTS),
+            "adv": whole_of(part(generation.adv_keys, _ADV_SLOTS) + new),
+            "advertiser": whole_of(part(generation.advertiser_keys, _PERSON_SLOTS)),
             "privilegeType": "%(itemPrivilege)s",
         }
         pairs = (f'"{key}":{whole.get(key, "null")}' for key in generation.item_keys)
@@ -120,7 +140,7 @@ class Renderer:
                 f'"{decimal_text(min(highest, tradable), book.asset_scale)}"'
             ),
             "commissionRate": (
-                f'"{generation.commissions[merchant]}"' if generation.shows_commission else "null"
+                f'"{decimal_text(offer.commission, 8)}"' if generation.shows_commission else "null"
             ),
             "userNo": f'"{person.user_no}"',
             "nickName": _text(person.nickname),
@@ -135,6 +155,8 @@ class Renderer:
             "activeTimeInSecond": _GAP,
             "itemPrivilege": "1" if offer.is_promoted else "null",
         }
+        for key in self._as_numbers:
+            values[key] = str(values[key]).strip('"')
         head, _, tail = (self._template % values).partition(_GAP)
         return head.encode(), tail.encode()
 

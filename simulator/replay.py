@@ -13,6 +13,7 @@ from typing import Any
 from simulator.catalogue import conditions_data, fiat_entry, portal_data
 from simulator.market import START
 from simulator.recordings import BookKey, Recorded, read_recordings
+from simulator.shifts import Shift
 from simulator.source import Answer, Change, Query
 
 
@@ -89,6 +90,11 @@ class Replay:
         return tuple(dict.fromkeys(fiat for fiat, _, _ in self._books))
 
     @property
+    def searchable(self) -> tuple[str, ...]:
+        """The same."""
+        return self.fiats
+
+    @property
     def assets(self) -> tuple[str, ...]:
         """The assets recorded."""
         return tuple(dict.fromkeys(asset for _, asset, _ in self._books))
@@ -106,6 +112,14 @@ class Replay:
     def drift(self, name: str) -> float:
         """None: a recording does not say what is fair."""
         return 0.0
+
+    def schedule(self, shift: Shift, minutes: float = 0.0) -> None:
+        """Refuses: what was recorded stays as it was.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError("a recording is shown as it was: nothing in it shifts")
 
     def advance(self, minutes: float = 0.0) -> None:
         """Every book goes to its next frame, however many minutes that is; the last one stays."""

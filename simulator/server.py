@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 from types import FrameType
-from typing import Any
 
 from simulator import outside
 from simulator.answers import (
@@ -22,10 +20,10 @@ from simulator.answers import (
     not_found,
     read_body,
     spoilt,
-    to_json,
     what_is_asked,
 )
 from simulator.clock import Clock, by_request, by_wall_clock
+from simulator.control import control, tell
 from simulator.faults import Asked, Fault, Faults
 from simulator.manners import AT_ONCE, REAL, Manners, Throttle
 from simulator.source import Source
@@ -183,46 +181,12 @@ class Exchange:
     def control(self, path: str, body: bytes) -> Response:
         """The answer to a request about the simulator itself."""
         self.source.pass_time(self.clock("simulator"))
-        try:
-            request = read_body(body)
-            if path == "/simulator/advance":
-                minutes = float(request.get("minutes", 0.0))
-                self.advance(minutes)
-            elif path == "/simulator/faults":
-                text, seed = str(request.get("faults", "")), int(request.get("seed", 0))
-                self.faults = Faults.parse(text, seed) if text else None
-            else:
-                return not_found(path)
-        except (TypeError, ValueError) as error:
-            return Response(400, to_json({"error": str(error) or "not a JSON object"}))
-        return Response(200, to_json({"now": self.source.now.isoformat()}))
+        return control(self, path, body)
 
     def tell(self, path: str, query: str) -> Response:
         """The answer to a question about the simulator itself."""
         self.source.pass_time(self.clock("simulator"))
-        if path == "/simulator/health":
-            health: dict[str, Any] = {
-                "now": self.source.now.isoformat(),
-                "fiats": len(self.source.fiats),
-                "requests": dict(self.requests),
-                "faults": self.faults.rates if self.faults else {},
-            }
-            return Response(200, to_json(health))
-        if path == "/simulator/changes":
-            since = query.removeprefix("since=")
-            number = int(since) if since.isdecimal() else 0
-            changes = [
-                {
-                    "number": change.number,
-                    "time": change.time.isoformat(),
-                    "kind": change.kind,
-                    "adv_no": change.adv_no,
-                    "book": list(change.book),
-                }
-                for change in self.source.changes(number)
-            ]
-            return Response(200, json.dumps(changes).encode())
-        return not_found(path)
+        return tell(self, path, query)
 
 
 def serve(

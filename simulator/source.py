@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from simulator.shifts import Shift
 
 ROWS = 20
 
@@ -47,6 +49,16 @@ class Change:
     adv_no: str
     book: tuple[str, str, str]
 
+    def written(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "time": self.time.isoformat()}
+
+    @classmethod
+    def parse(cls, written: Mapping[str, Any]) -> Change:
+        """Back from JSON."""
+        time, book = datetime.fromisoformat(written["time"]), tuple(written["book"])
+        return cls(**{**written, "time": time, "book": book})
+
 
 class Source(Protocol):
     """A market that can be read page by page and moved on.
@@ -66,6 +78,10 @@ class Source(Protocol):
         """Codes of the fiats listed."""
 
     @property
+    def searchable(self) -> Sequence[str]:
+        """Codes of the fiats that a search may name."""
+
+    @property
     def assets(self) -> Sequence[str]:
         """Codes of all assets known."""
 
@@ -83,6 +99,13 @@ class Source(Protocol):
 
     def drift(self, name: str) -> float:
         """How far a fiat or an asset has wandered from its fair price, as a logarithm."""
+
+    def schedule(self, shift: Shift, minutes: float = 0.0) -> None:
+        """Change something for the whole exchange when so much more time has passed.
+
+        Raises:
+            ValueError: if this source cannot change.
+        """
 
     def advance(self, minutes: float = 0.0) -> None:
         """Move the source's clock."""
