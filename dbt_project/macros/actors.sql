@@ -89,3 +89,56 @@
         where told.day = (select max(latest.day) from {{ this }} as latest)
     ) and 'infinity'
 {%- endmacro %}
+
+{#-
+    Returns a query of the days and books before the day of the horizon in which an offer vanished
+    that the claimed loads show again: it is known now how much of it came back.
+-#}
+{% macro days_of_the_returned() -%}
+    {%- set snapshots = ref('fact_snapshots') -%}
+    {%- set offers = ref('fact_offers') -%}
+    {%- set retold = since_day_of_horizon('gone.started_at', is_time=true) -%}
+    with horizons as ({{ book_horizons(changed_only=false) }})
+
+    select distinct
+        {{ utc_day('gone.started_at') }} as day,
+        versions.fiat_code,
+        versions.asset_code,
+        versions.side
+    from horizons
+    {{ left_join_reading(snapshots, 'preceding', 'horizons', 'before', 'horizons.starts_at') }}
+    {{ join_versions_since(
+        offers, 'versions', 'horizons', ['fiat_code', 'asset_code', 'side'], 'horizons.starts_at'
+    ) }}
+    {{ left_join_sighting(
+        offers, snapshots, 'seen', 'versions', 'before', 'versions.valid_from'
+    ) }}
+    {{ left_join_reading(
+        snapshots, 'gone', 'versions', 'after', "seen.valid_to - interval '1 microsecond'"
+    ) }}
+    where
+        versions.valid_from > coalesce(preceding.started_at, '-infinity')
+        and not ({{ retold }})
+{%- endmacro %}
+
+{#-
+    Runs the undoing of `turnover_days` from the day of the horizon on, and of the days and books of
+    `days_of_the_returned`, which stay in a table `returned_days` for the model.
+-#}
+{% macro rewind_turnover() %}
+    {%- set returned = days_of_the_returned() -%}
+    {%- set retold = since_day_of_horizon('day') -%}
+    {% if is_incremental() %}
+        {{ hold_query('returned_days', returned) }};
+
+        delete from {{ this }} where {{ retold }};
+
+        delete from {{ this }} as turnover
+        using returned_days as returned
+        where
+            turnover.day = returned.day
+            and turnover.fiat_code = returned.fiat_code
+            and turnover.asset_code = returned.asset_code
+            and turnover.side = returned.side
+    {% endif %}
+{% endmacro %}

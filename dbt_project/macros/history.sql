@@ -81,37 +81,37 @@
 {% endmacro %}
 
 {#-
-    Returns a query of one time: the earliest reading with pages in the claimed loads. An advertiser
-    shows up in many books, so advertisers are told anew from one horizon for all.
+    Returns a query of one time: the earliest reading with pages in the claimed loads, or the
+    earliest of all. An advertiser shows up in many books, so advertisers are told anew from one
+    horizon for all.
 -#}
-{% macro horizon() -%}
+{% macro horizon(changed_only=true) -%}
     select min(snapshots.started_at) as starts_at
     from {{ ref('stg_binance_p2p__snapshots') }} as snapshots
     where
-        not snapshots.is_unchanged
+        {{ 'not snapshots.is_unchanged' if changed_only else 'true' }}
         {% if is_incremental() %}
             and {{ is_among('snapshots.load_id', claimed_loads()) }}
         {% endif %}
 {%- endmacro %}
 
 {#- Runs the undoing of a table of advertisers' versions from the horizon on. -#}
-{% macro rewind_advertisers() %}
+{% macro rewind_advertisers(changed_only=true) %}
+    {%- set starts_at = horizon(changed_only) -%}
     {% if is_incremental() %}
-        delete from {{ this }} where valid_from >= ({{ horizon() }});
-        update {{ this }} set valid_to = null where valid_to >= ({{ horizon() }})
+        delete from {{ this }} where valid_from >= ({{ starts_at }});
+        update {{ this }} set valid_to = null where valid_to >= ({{ starts_at }})
     {% endif %}
 {% endmacro %}
 
-{#- Returns a query of the readings with pages from the horizon on. -#}
-{% macro readings_since_horizon() -%}
-    select
-        snapshots.snapshot_id,
-        snapshots.started_at
+{#- Returns a query of the readings from the horizon on: those with pages, or all. -#}
+{% macro readings_since_horizon(changed_only=true) -%}
+    select snapshots.*
     from {{ ref('stg_binance_p2p__snapshots') }} as snapshots
     where
-        not snapshots.is_unchanged
+        {{ 'not snapshots.is_unchanged' if changed_only else 'true' }}
         {% if is_incremental() %}
-            and snapshots.started_at >= ({{ horizon() }})
+            and snapshots.started_at >= ({{ horizon(changed_only) }})
         {% endif %}
 {%- endmacro %}
 

@@ -25,9 +25,10 @@
 -#}
 {% macro since_day_of_horizon(column, is_time=false, less_days=0) -%}
     {%- set readings = ref('stg_binance_p2p__snapshots') -%}
-    {%- set earliest = "(min(readings.started_at) - interval '" ~ less_days ~ " days')" -%}
+    {#- Days are taken off a date: off a time they would be those of the session's zone. -#}
+    {%- set earliest = utc_day('min(readings.started_at)') ~ ' - ' ~ less_days -%}
     {{ column }} between (
-        select {{ start_of('day', earliest) if is_time else utc_day(earliest) }}
+        select {{ start_of_day('(' ~ earliest ~ ')') if is_time else earliest }}
         from {{ readings }} as readings
         where {{ is_among('readings.load_id', claimed_loads()) }}
     ) and 'infinity'

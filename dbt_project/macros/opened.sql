@@ -113,17 +113,21 @@
     select
         snapshot_id,
         user_no,
-        nickname,
-        user_type,
-        user_identity,
-        badges,
-        user_grade,
-        vip_level,
-        month_order_count,
-        month_finish_rate,
-        positive_rate,
-        is_merchant_group_member,
-        load_id
+        {% for text in ['nickname', 'user_type', 'user_identity', 'badges'] %}
+            max({{ text }}) filter (where nth_latest = 1) as {{ text }},
+        {% endfor %}
+        max(user_grade) filter (where nth_latest = 1) as user_grade,
+        max(vip_level) filter (where nth_latest = 1) as vip_level,
+        max(month_order_count) filter (where nth_latest = 1) as month_order_count,
+        max(month_finish_rate) filter (where nth_latest = 1) as month_finish_rate,
+        -- It differs between one user's ads in one reading: the median of them.
+        (
+            percentile_disc(0.5) within group (order by positive_rate)
+            + percentile_disc(0.5) within group (order by positive_rate desc)
+        ) / 2 as positive_rate,
+        bool_or(is_merchant_group_member) filter (where nth_latest = 1)
+            as is_merchant_group_member,
+        max(load_id) as load_id
     from (
         select
             *,
@@ -136,5 +140,5 @@
         from {{ advertisers }}
         where user_no is not null
     ) as ranked
-    where nth_latest = 1
+    group by snapshot_id, user_no
 {%- endmacro %}

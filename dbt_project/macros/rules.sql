@@ -1,10 +1,15 @@
 {#-
     Returns a query of a seed of rules, pivoted: one row per date from which one of them is another,
-    a column of each rule's threshold as it is from then on.
+    a column of each rule's threshold as it is from then on. The first of them hold for all that
+    lies before as well: a reading whose clock says 1970 is judged like any other.
 -#}
 {% macro rule_thresholds(seed, names) -%}
     select
-        rules.valid_from,
+        case
+            when lag(rules.valid_from) over (order by rules.valid_from) is null
+                then '-infinity'::timestamptz
+            else rules.valid_from
+        end as valid_from,
         lead(rules.valid_from) over (order by rules.valid_from) as valid_to,
         {% for name in names %}
             max(
@@ -28,19 +33,31 @@
 {%- endmacro %}
 
 {#-
-    Runs the look-up again for offers that began at or after the horizon: a late load can split the
-    version of an advertiser under offers of other books, which were told before it came.
+    Runs the look-up of the advertiser's version again for rows whose `moment` is at or after the
+    horizon: a late load can split the version of an advertiser under rows of other books, which
+    were written before it came. `ends` or `day` narrow them by a column with an index: null or not
+    before the horizon, or its day.
 -#}
-{% macro refresh_advertiser_keys() %}
+{% macro refresh_advertiser_keys(moment='valid_from', ends=none, day=none) %}
+    {%- set day_of_horizon = utc_day('(' ~ horizon() ~ ')') -%}
     {% if is_incremental() %}
-        update {{ this }} as offers
+        update {{ this }} as dated
         set advertiser_key = advertisers.advertiser_key
         from {{ ref('dim_advertisers') }} as advertisers
         where
-            offers.valid_from >= ({{ horizon() }})
-            and offers.user_no = advertisers.user_no
-            and offers.valid_from >= advertisers.valid_from
-            and (offers.valid_from < advertisers.valid_to or advertisers.valid_to is null)
-            and offers.advertiser_key is distinct from advertisers.advertiser_key
+            dated.{{ moment }} >= ({{ horizon() }})
+            {% if ends %}
+                and (
+                    dated.{{ ends }} is null
+                    or dated.{{ ends }} between ({{ horizon() }}) and 'infinity'
+                )
+            {% endif %}
+            {% if day %}
+                and dated.{{ day }} between {{ day_of_horizon }} and 'infinity'
+            {% endif %}
+            and dated.user_no = advertisers.user_no
+            and dated.{{ moment }} >= advertisers.valid_from
+            and (dated.{{ moment }} < advertisers.valid_to or advertisers.valid_to is null)
+            and dated.advertiser_key is distinct from advertisers.advertiser_key
     {% endif %}
 {% endmacro %}

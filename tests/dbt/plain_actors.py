@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from tests.dbt.plain_market import Offer, gini, index_of_shares, quote, ratio, share_of_largest
@@ -23,6 +24,11 @@ GAP = timedelta(minutes=120)
 UNREAD = timedelta(days=1)
 CADENCE = 20
 WEEK = 7
+CONFIDENCE = {
+    "decay": Fraction(5, 10),
+    "decay_unconfirmable": Fraction(85, 100),
+    "decay_and_orders": Fraction(9, 10),
+}
 
 
 @dataclass(frozen=True)
@@ -98,14 +104,16 @@ def _standing(item: Mapping[str, Any]) -> Standing:
 class History:
     """All readings of a market, and what is to be said of them."""
 
-    def __init__(self, readings: Sequence[Reading]) -> None:
+    def __init__(
+        self, readings: Sequence[Reading], unlisted: Mapping[Book, datetime] = MappingProxyType({})
+    ) -> None:
+        self.unlisted = unlisted
         self.all = snapshots(readings)
         self.by_book: dict[Book, list[Snapshot]] = defaultdict(list)
         self.order_counts: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
-        with_pages = {reading.at for reading in readings if reading.pages is not None}
         for snapshot in self.all:
             self.by_book[snapshot.book].append(snapshot)
-            for standing in snapshot.offers.values() if snapshot.at in with_pages else ():
+            for standing in snapshot.offers.values():
                 count = (snapshot.at, standing.offer.orders)
                 self.order_counts[standing.user_no].append(count)
 
@@ -144,10 +152,10 @@ class History:
                 if not least <= quantity * old.p <= most:
                     continue
                 change = self.rose(new.user_no, before, after)
-                has_more = change is not None and change > 0
-                trust = Fraction(9 if has_more else 5, 10) * min(Fraction(1), CADENCE / minutes)
+                method = how_sure(change, before.at, after.at)
+                trust = CONFIDENCE[method] * min(Fraction(1), CADENCE / minutes)
                 rows[(*after.book, after.at, adv_no)] = {
-                    "method": "decay_and_orders" if has_more else "decay",
+                    "method": method,
                     "price": old.p,
                     "quantity": quantity,
                     "value": old.p * quantity,
@@ -157,10 +165,25 @@ class History:
                 }
         return rows
 
+    def lost(self) -> Rows:
+        """The most that can have been sold of each offer from one sighting of it to the next."""
+        rows: Rows = {}
+        for book in self.by_book:
+            trusted = self.trusted(book)
+            for place, (before, after) in enumerate(zip(trusted, trusted[1:], strict=False)):
+                for adv_no, old in before.offers.items():
+                    later = [s.offers[adv_no] for s in trusted[place + 1 :] if adv_no in s.offers]
+                    left = later[0].q if later else Fraction(0)
+                    rows[(*book, after.at, adv_no)] = {
+                        "q": max(old.q - left, Fraction(0)),
+                        "p": old.p,
+                    }
+        return rows
+
     def turnover(self) -> Rows:
         """`turnover_days`, by day and book."""
         rows: Rows = {}
-        fills = self.fills()
+        fills, lost = self.fills(), self.lost()
         for book in self.by_book:
             for day in {snapshot.day for snapshot in self.trusted(book)}:
                 today = [snapshot for snapshot in self.trusted(book) if snapshot.day == day]
@@ -173,11 +196,9 @@ class History:
                 quantity = sum((fill["quantity"] for fill in mine), Fraction(0))
                 value = sum((fill["value"] for fill in mine), Fraction(0))
                 upper = [
-                    self._at_most(old, after.offers.get(adv_no))
-                    for before, after in self.pairs()
-                    if after.book == book and after.day == day
-                    for adv_no, old in before.offers.items()
+                    one for key, one in lost.items() if key[:3] == book and key[3].date() == day
                 ]
+                minutes = minutes_apart(self.trusted(book), day)
                 rows[(day, *book)] = {
                     "snapshots": len(today),
                     "fills": len(mine),
@@ -185,25 +206,15 @@ class History:
                     "inferred_value": value,
                     "lower_quantity": sum(fill["quantity"] for fill in sure),
                     "lower_value": sum(fill["value"] for fill in sure),
-                    "upper_quantity": sum((amount[0] for amount in upper), Fraction(0)),
-                    "upper_value": sum((amount[1] for amount in upper), Fraction(0)),
+                    "upper_quantity": sum((one["q"] for one in upper), Fraction(0)),
+                    "upper_value": sum((one["q"] * one["p"] for one in upper), Fraction(0)),
                     "fills_vwap": ratio(value, quantity),
                     "listed_quantity": mean_listed,
                     "listed_share": ratio(quantity, mean_listed),
+                    "minutes_between_snapshots": minutes and round(minutes, 3),
+                    "confidence": minutes and round(0.02 ** (float(minutes) / 240), 4),
                 }
         return rows
-
-    @staticmethod
-    def _at_most(old: Standing, new: Standing | None) -> tuple[Fraction, Fraction]:
-        """Quantity and value that can have been sold of an offer between two snapshots."""
-        least, most = old.limits
-        if new is not None:
-            fallen = max(old.q - new.q, Fraction(0))
-            return fallen, fallen * old.p
-        if old.q * old.p < least:
-            return Fraction(0), Fraction(0)
-        value = min(old.q * old.p, most)
-        return value / old.p, value
 
     def lifecycles(self) -> Rows:
         """`offer_lifecycles`, by book and ad number."""
@@ -218,9 +229,11 @@ class History:
                 first, last = trusted[places[0]].at, trusted[places[-1]].at
                 missing = trusted[places[0] - 1].at if places[0] else None
                 gone = trusted[places[-1] + 1].at if places[-1] + 1 < len(trusted) else None
+                ended = self.unlisted.get(book)
+                ended = None if ended is None or gone or ended <= last else ended
                 rows[(*book, adv_no)] = {
                     "user_no": sights[-1].user_no,
-                    "end_state": self._end(sights[-1], gone, last, readings[-1].at, newest),
+                    "end_state": self._end(sights[-1], gone, ended, last, readings[-1].at, newest),
                     "seen": len(places),
                     "missed": places[-1] - places[0] + 1 - len(places),
                     "re_prices": sum(old.p != new.p for old, new in steps),
@@ -229,22 +242,30 @@ class History:
                     "last_price": sights[-1].p,
                     "last_quantity": sights[-1].q,
                     "is_left_censored": missing is None or first - missing > GAP,
-                    "is_right_censored": gone is None,
+                    "is_right_censored": gone is None and ended is None,
                     "missing_at": missing,
                     "first_seen_at": first,
                     "last_seen_at": last,
                     "gone_at": gone,
+                    "delisted_at": ended,
                 }
         return rows
 
     @staticmethod
     def _end(
-        last: Standing, gone: datetime | None, seen: datetime, read: datetime, newest: datetime
+        last: Standing,
+        gone: datetime | None,
+        ended: datetime | None,
+        seen: datetime,
+        read: datetime,
+        newest: datetime,
     ) -> str:
         if last.q == 0:
             return "exhausted"
         if gone is not None:
             return "withdrawn"
+        if ended is not None:
+            return "delisted"
         return "unknown" if read > seen or newest - seen > UNREAD else "active"
 
     def advertisers(self) -> Rows:
@@ -296,7 +317,9 @@ class History:
             "snapshots_seen": len(with_him),
             "presence_pct": Fraction(100 * len(with_him), len(today)),
             "week_presence_pct": Fraction(100 * len(seen_week), len(week)),
-            "is_market_maker": 100 * len(seen_week) > 80 * len(week),
+            "is_market_maker": 100 * len(seen_week) > 80 * len(week)
+            and len(seen_week) >= 20
+            and len({s.day for s in seen_week}) >= 3,
             "mean_rank": Fraction(sum(ranks), len(ranks)),
             "mean_quantity": mine / len(with_him),
             "tradable_share": ratio(mine, everybody),
@@ -332,3 +355,21 @@ class History:
             }
             for key, held in quantities.items()
         }
+
+
+def how_sure(orders: int | None, before: datetime, after: datetime) -> str:
+    """The method of a fill, by how the advertiser's order count changed; midnight takes from it."""
+    if orders is not None and orders > 0:
+        return "decay_and_orders"
+    is_known = orders == 0 and before.date() == after.date()
+    return "decay" if is_known else "decay_unconfirmable"
+
+
+def minutes_apart(trusted: Sequence[Snapshot], day: date) -> Fraction | None:
+    """The mean of the intervals between trusted snapshots that end in a day."""
+    gaps = [
+        Fraction((after.at - before.at) // timedelta(milliseconds=1), 60_000)
+        for before, after in zip(trusted, trusted[1:], strict=False)
+        if after.day == day
+    ]
+    return sum(gaps, Fraction(0)) / len(gaps) if gaps else None

@@ -169,8 +169,7 @@ PAUSES = [7, 20, 20, 45, 110, 130, 400, 900, 1500, 2900]
 def random_market(seed: int, cycles: int) -> list[list[Reading]]:
     """Loads of a made-up market, one a cycle: offers dwindle, move, come and go; readings fail."""
     chance = random.Random(seed)
-    fiat = f"F{seed}"
-    books: list[Book] = [(fiat, "USDT", "BUY"), (fiat, "USDT", "SELL"), (fiat, "BTC", "BUY")]
+    books = fiat(f"F{seed}")
     standing: dict[Book, dict[str, Offer]] = {book: {} for book in books}
     whole: dict[Book, str | None] = dict.fromkeys(books)
     orders = {f"s{seed}n{number}": 5 for number in range(6)}
@@ -181,7 +180,8 @@ def random_market(seed: int, cycles: int) -> list[list[Reading]]:
         minutes += PAUSES[(cycle * 7) % len(PAUSES)]
         readings = []
         for place, book in enumerate(books):
-            if place == 2 and cycle > cycles // 2:
+            # A load reads some books: the others, with what is in them, wait.
+            if chance.random() < 0.25 or (place == 2 and cycle > cycles // 2):
                 continue
             offers = standing[book]
             if whole[book] and chance.random() < 0.2:
@@ -265,6 +265,37 @@ def arrivals(loads: int) -> list[list[int]]:
     ]
 
 
+DELISTED = at(11000)
+
+
+def fiat(code: str) -> list[Book]:
+    """The books of a made-up market."""
+    return [(code, "USDT", "BUY"), (code, "USDT", "SELL"), (code, "BTC", "BUY")]
+
+
+def land_delisting(connection: psycopg.Connection[Any]) -> None:
+    """A catalogue in which F5 is gone from the fiats, and one of its pairs from F4's."""
+    land(connection, "delisting", [])
+    connection.execute(
+        "insert into staging.catalogue_readings values"
+        " ('fiats', 'run-1', 'fiats', null, %(at)s, 1, true, null, 'delisting'),"
+        " ('F4', 'run-1', 'trading_pairs', 'F4', %(at)s, 2, true, null, 'delisting')",
+        {"at": DELISTED},
+    )
+    connection.execute(
+        "insert into staging.fiats"
+        " select 'fiats', %s, 'F' || number, '$', 2, 'XX', 'delisting'"
+        " from generate_series(1, 4) as number",
+        [DELISTED],
+    )
+    connection.execute(
+        "insert into staging.trading_pairs"
+        " select 'F4', %s, 'F4', 'USDT', side, 'delisting'"
+        " from unnest(array['BUY', 'SELL']) as side",
+        [DELISTED],
+    )
+
+
 def test_on_histories_nobody_chose_sql_and_plain_python_say_the_same_in_whatever_order_loads_came(
     connection: psycopg.Connection[Any], dbt: Dbt
 ) -> None:
@@ -275,9 +306,12 @@ def test_on_histories_nobody_chose_sql_and_plain_python_say_the_same_in_whatever
     for group in order:
         for number in group:
             land(connection, str(number), [r for market in markets for r in market[number]])
+            if number == cycles // 2:
+                land_delisting(connection)
         dbt(*RUN)
 
-    plain = History([r for market in markets for cycle in market for r in cycle])
+    readings = [r for market in markets for cycle in market for r in cycle]
+    plain = History(readings, dict.fromkeys([("F4", "BTC", "BUY"), *fiat("F5")], DELISTED))
     expected = {
         "offer_lifecycles": plain.lifecycles(),
         "inferred_fills": plain.fills(),
@@ -288,6 +322,8 @@ def test_on_histories_nobody_chose_sql_and_plain_python_say_the_same_in_whatever
     as_they_came = {mart: told(connection, mart) for mart in KEYS}
     for mart, rows in expected.items():
         assert_same(as_they_came[mart], rows, mart)
+    ends = {row["end_state"] for row in as_they_came["offer_lifecycles"].values()}
+    assert ends == {"active", "exhausted", "withdrawn", "delisted", "unknown"}
     dbt("run", "--full-refresh", "--select", "int_offer_changes", "marts.actors")
     for mart in KEYS:
         assert told(connection, mart) == as_they_came[mart], mart

@@ -108,3 +108,74 @@ def test_the_health_of_a_book_is_what_its_readings_say(
     assert {name: buy[name] for name in by_hand} == by_hand
     assert (sell_["is_stale"], sell_["coverage_pct"], sell_["cadence_minutes"]) == (False, 100, 60)
     assert sell_["unknown_methods"] == 0
+
+
+def test_a_book_is_stale_after_two_cadences_its_own_or_the_middle_ones_while_it_is_listed(
+    connection: psycopg.Connection[Any], dbt: Dbt
+) -> None:
+    """The newest reading is at 240. VES is read each hour, ARS each two hours, COP each half hour.
+
+    ARS was last whole two cadences ago, which is not more; COP two and a minute. KES and GHS were
+    read once, 120 and 121 minutes before: the middle of 30, 60 and 120 is 60. NGN is delisted.
+    """
+    times = {
+        "VES": (120, 180, 240),
+        "ARS": (-240, -120, 0),
+        "COP": (119, 149, 179),
+        "KES": (120,),
+        "GHS": (119,),
+        "NGN": (240,),
+    }
+    land(
+        connection,
+        "1",
+        [
+            Reading((fiat, "USDT", "BUY"), minute(at), [offers("Wise")])
+            for fiat, moments in times.items()
+            for at in moments
+        ],
+    )
+    connection.execute(
+        "insert into staging.catalogue_readings"
+        " values ('later', 'r', 'fiats', null, %s, 1, true, null, '1')",
+        [minute(200)],
+    )
+    connection.execute(
+        "insert into staging.fiats"
+        " select distinct on (fiat_code) 'later', %s, fiat_code, '$', 2, 'XX', '1'"
+        " from staging.fiats where fiat_code != 'NGN'",
+        [minute(200)],
+    )
+    dbt("run", "--select", "+data_health")
+
+    rows = connection.execute(
+        "select fiat_code, cadence_minutes, minutes_since_complete, is_listed, is_stale"
+        " from marts.data_health"
+    ).fetchall()
+    assert {row[0]: row[1:] for row in rows} == {
+        "VES": (60, 0, True, False),
+        "ARS": (120, 240, True, False),
+        "COP": (30, 61, True, True),
+        "KES": (None, 120, True, False),
+        "GHS": (None, 121, True, True),
+        "NGN": (None, 0, False, False),
+    }
+
+
+def test_where_no_book_was_read_twice_the_usual_cadence_is_that_of_the_settings(
+    connection: psycopg.Connection[Any], dbt: Dbt
+) -> None:
+    """Twenty minutes by default: forty minutes old is not stale, 41 is."""
+    ages = {"VES": 41, "ARS": 40, "COP": 0}
+    land(
+        connection,
+        "1",
+        [
+            Reading((fiat, "USDT", "BUY"), minute(-age), [offers("Wise")])
+            for fiat, age in ages.items()
+        ],
+    )
+    dbt("run", "--select", "+data_health")
+
+    rows = connection.execute("select fiat_code, is_stale from marts.data_health").fetchall()
+    assert dict(rows) == {"VES": True, "ARS": False, "COP": False}

@@ -1,17 +1,33 @@
 {#-
     Returns a query of the rows of a landed table that the transform may read, one row a key: dlt
     loads a file twice when it is killed between the database's commit and its own marker. The load
-    stands in the key, so that a condition on it reaches the table's index through the view.
+    is in the key, so that a condition on it reaches the table's index through the view.
+
+    `snapshots` is the landed table of readings, for a table whose rows belong to one: a reading
+    that two loads brought counts once, with the pages of the first of them by its id.
 -#}
-{% macro admitted_rows(relation, key) -%}
-    {{ return(adapter.dispatch('admitted_rows', 'p2p')(relation, key)) }}
+{% macro admitted_rows(relation, key, snapshots=none) -%}
+    {{ return(adapter.dispatch('admitted_rows', 'p2p')(relation, key, snapshots)) }}
 {%- endmacro %}
 
-{% macro default__admitted_rows(relation, key) -%}
-    select distinct on (_dlt_load_id, {{ key | join(', ') }}) *
-    from {{ relation }}
-    where _dlt_load_id in (select admitted.load_id from ops.admitted_loads as admitted)
-    order by _dlt_load_id, {{ key | join(', ') }}
+{% macro default__admitted_rows(relation, key, snapshots) -%}
+    select distinct on (landed._dlt_load_id, landed.{{ key | join(', landed.') }}) landed.*
+    from {{ relation }} as landed
+    where
+        landed._dlt_load_id in (select admitted.load_id from ops.admitted_loads as admitted)
+        {% if snapshots %}
+            -- Asked for each row, by index: as a join it would read all readings for any few.
+            and landed._dlt_load_id = (
+                select min(same._dlt_load_id)
+                from {{ snapshots }} as same
+                where
+                    same.snapshot_id = landed.snapshot_id
+                    and same._dlt_load_id in (
+                        select admitted.load_id from ops.admitted_loads as admitted
+                    )
+            )
+        {% endif %}
+    order by landed._dlt_load_id, landed.{{ key | join(', landed.') }}
 {%- endmacro %}
 
 {#-

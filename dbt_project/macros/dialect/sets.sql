@@ -121,3 +121,13 @@
     delete from {{ table }}
     where {{ condition }}
 {% endmacro %}
+
+{#- Runs the keeping of what `query` gives, in a table `name` that lives as the transaction does. -#}
+{% macro hold_query(name, query) %}
+    {{ return(adapter.dispatch('hold_query', 'p2p')(name, query)) }}
+{%- endmacro %}
+
+{% macro default__hold_query(name, query) %}
+    create temporary table {{ name }} on commit drop as
+    {{ query }}
+{% endmacro %}

@@ -29,21 +29,27 @@
 {% endmacro %}
 
 {#-
-    Runs what gives a table that an older version made the columns that it lacks: `columns` by name,
-    each with its type and what stands for it in the rows that are there. Asked first, since the
-    statement waits for every reader, also where there is nothing to add.
+    Runs the adding of columns that the model's contract has and its table lacks, as a release that
+    brings one finds it. In the rows that are there such a column is null, or what its meta says by
+    `in_older_rows`. dbt's own `append_new_columns` comes too late for a model that reads its table,
+    and whatever else differs is still to fail. Asked first, since the statement waits for every
+    reader of the table.
 -#}
-{% macro add_columns(columns) %}
-    {% if is_incremental() %}
-        {% set known = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
-        {{ adapter.dispatch('add_columns', 'p2p')(
-            columns.items() | rejectattr(0, 'in', known) | list
-        ) }}
+{% macro add_missing_columns() %}
+    {% if execute and is_incremental() and model.config.contract.enforced %}
+        {% set present = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
+        {% set missing = model.columns.values() | rejectattr('name', 'in', present) | list %}
+        {% if missing %}
+            {{ adapter.dispatch('add_columns', 'p2p')(missing) }}
+        {% endif %}
     {% endif %}
 {% endmacro %}
 
 {% macro default__add_columns(columns) %}
-    {% for name, type in columns %}
-        alter table {{ this }} add column {{ name }} {{ type }};
+    alter table {{ this }}
+    {% for column in columns %}
+        {% set older = column.meta.get('in_older_rows') %}
+        add column {{ column.name }} {{ column.data_type }}
+        {{- ' not null default ' ~ older if older is not none }}{{ ',' if not loop.last }}
     {% endfor %}
 {% endmacro %}

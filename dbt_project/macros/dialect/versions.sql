@@ -195,3 +195,42 @@
         ) as later
     ))
 {%- endmacro %}
+
+{#-
+    Returns a left join with the version of `offers` next to `moment` in which a trusted reading of
+    `snapshots` showed the offer of `outer_name`, as `name`: the last that began before it, or the
+    first that began after.
+-#}
+{% macro left_join_sighting(offers, snapshots, name, outer_name, direction, moment) -%}
+    {{ return(
+        adapter.dispatch('left_join_sighting', 'p2p')(
+            offers, snapshots, name, outer_name, direction, moment
+        )
+    ) }}
+{%- endmacro %}
+
+{% macro default__left_join_sighting(offers, snapshots, name, outer_name, direction, moment) -%}
+    left join lateral (
+        select sighted.*
+        from {{ offers }} as sighted
+        where
+            sighted.adv_no = {{ outer_name }}.adv_no
+            and sighted.fiat_code = {{ outer_name }}.fiat_code
+            and sighted.asset_code = {{ outer_name }}.asset_code
+            and sighted.side = {{ outer_name }}.side
+            and sighted.valid_from {{ '<' if direction == 'before' else '>' }} {{ moment }}
+            and exists (
+                select 1
+                from {{ snapshots }} as readings
+                where
+                    readings.fiat_code = sighted.fiat_code
+                    and readings.asset_code = sighted.asset_code
+                    and readings.side = sighted.side
+                    and readings.quality_verdict = 'trusted'
+                    and readings.started_at >= sighted.valid_from
+                    and readings.started_at < coalesce(sighted.valid_to, 'infinity')
+            )
+        order by sighted.valid_from {{ 'desc' if direction == 'before' else 'asc' }}
+        limit 1
+    ) as {{ name }} on true
+{%- endmacro %}

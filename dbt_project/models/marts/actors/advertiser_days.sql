@@ -25,7 +25,7 @@
 ] -%}
 {%- set retold_days = since_day_of_horizon('day') -%}
 {%- set retold_weeks = since_day_of_horizon('day', less_days=6) -%}
-{%- set retold_earlier = since_day_of_horizon('earlier.day') %}
+{%- set retold_earlier = since_day_of_horizon('told.day') %}
 
 with
 
@@ -60,7 +60,10 @@ changes as (
 
 rules as (
 
-    {{ rule_thresholds(ref('actor_rules'), ['market_maker_presence']) }}
+    {{ rule_thresholds(
+        ref('actor_rules'),
+        ['market_maker_presence', 'market_maker_snapshots', 'market_maker_days'],
+    ) }}
 
 ),
 
@@ -142,6 +145,7 @@ parts as (
         case when snapshot_at = first_counted_at then month_order_count end as first_count,
         case when snapshot_at = last_counted_at then month_order_count end as last_count,
         null::integer as known_seen_before,
+        null::integer as known_days_before,
         snapshot_at as first_seen_at,
         snapshot_at as last_seen_at
     from gaps
@@ -165,6 +169,7 @@ parts as (
         null as first_count,
         null as last_count,
         null as known_seen_before,
+        null as known_days_before,
         null as first_seen_at,
         null as last_seen_at
     from changes
@@ -183,6 +188,7 @@ parts as (
             null as first_count,
             null as last_count,
             seen_before as known_seen_before,
+            days_before as known_days_before,
             first_seen_at,
             last_seen_at
         from {{ this }}
@@ -202,6 +208,7 @@ added as (
         coalesce(max(known_first_count), max(first_count)) as first_order_count,
         coalesce(max(last_count), max(known_last_count)) as last_order_count,
         max(known_seen_before) as known_seen_before,
+        max(known_days_before) as known_days_before,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from parts
@@ -227,42 +234,51 @@ weeks as (
 
 ),
 
+-- In the six days before: of the days built here, and, once a day, of those before them.
 weighed as (
 
     select
         added.*,
-        -- In the six days before: of those told here, and, once a day, of those told earlier, each
-        -- day by the index.
-        coalesce(
-            added.known_seen_before,
+        {% for known, sum in [
+            ('seen_before', 'sum(added.snapshots_seen)'), ('days_before', 'count(*)'),
+        ] %}
             coalesce(
-                sum(added.snapshots_seen) over (
-                    partition by
-                        added.fiat_code, added.asset_code, added.side, added.advertiser
-                    order by added.day
-                    range between interval '6 days' preceding and interval '1 day' preceding
-                ),
-                0
-            )
-            {% if is_incremental() %}
-                + (
-                    select coalesce(sum(earlier.snapshots_seen), 0)
-                    from (values (1), (2), (3), (4), (5), (6)) as ago (days)
-                    inner join {{ this }} as earlier
-                        on
-                            earlier.day = added.day - ago.days
-                            and earlier.fiat_code = added.fiat_code
-                            and earlier.asset_code = added.asset_code
-                            and earlier.side = added.side
-                            and earlier.advertiser = added.advertiser
-                    where not ({{ retold_earlier }})
-                )
-            {% endif %}
-        ) as seen_before,
+                added.known_{{ known }},
+                coalesce({{ sum }} over six_days_before, 0)
+                {% if is_incremental() %}
+                    + coalesce(
+                        earlier.{{ 'snapshots_seen' if loop.first else 'days_seen' }}, 0
+                    )
+                {% endif %}
+            ) as {{ known }},
+        {% endfor %}
         sum(added.quantity_sum) over (
             partition by added.day, added.fiat_code, added.asset_code, added.side
         ) as book_quantity_sum
     from added
+    {% if is_incremental() %}
+        -- Aggregated for each row, by index: as a join it would read all days there are.
+        left join lateral (
+            select
+                sum(told.snapshots_seen) as snapshots_seen,
+                count(*) as days_seen
+            from (values (1), (2), (3), (4), (5), (6)) as ago (days)
+            cross join {{ this }} as told
+            where
+                (added.known_seen_before is null or added.known_days_before is null)
+                and told.day = added.day - ago.days
+                and told.fiat_code = added.fiat_code
+                and told.asset_code = added.asset_code
+                and told.side = added.side
+                and told.advertiser = added.advertiser
+                and not ({{ retold_earlier }})
+        ) as earlier on true
+    {% endif %}
+    window six_days_before as (
+        partition by added.fiat_code, added.asset_code, added.side, added.advertiser
+        order by added.day
+        range between interval '6 days' preceding and interval '1 day' preceding
+    )
 
 ),
 
@@ -270,6 +286,7 @@ final as (
 
     select
         weighed.day,
+        advertisers.advertiser_key,
         weighed.advertiser,
         weighed.fiat_code,
         weighed.asset_code,
@@ -279,6 +296,7 @@ final as (
         weeks.snapshots,
         weighed.snapshots_seen::integer as snapshots_seen,
         weighed.seen_before::integer as seen_before,
+        weighed.days_before::integer as days_before,
         weeks.week_snapshots::integer as week_snapshots,
         trim_scale(100.0 * weighed.snapshots_seen / weeks.snapshots) as presence_pct,
         trim_scale(
@@ -302,8 +320,11 @@ final as (
             when weighed.last_order_count >= weighed.first_order_count
                 then weighed.last_order_count - weighed.first_order_count
         end as order_count_change,
+        -- A few snapshots say nothing: whoever is in one of one is in all of them.
         100.0 * (weighed.snapshots_seen + weighed.seen_before)
-        > rules.market_maker_presence * weeks.week_snapshots as is_market_maker,
+        > rules.market_maker_presence * weeks.week_snapshots
+        and weighed.snapshots_seen + weighed.seen_before >= rules.market_maker_snapshots
+        and 1 + weighed.days_before >= rules.market_maker_days as is_market_maker,
         weighed.first_seen_at,
         weighed.last_seen_at
     from weighed
@@ -317,6 +338,9 @@ final as (
         on
             weighed.last_seen_at >= rules.valid_from
             and (weighed.last_seen_at < rules.valid_to or rules.valid_to is null)
+    {{ left_join_version_at(
+        ref('dim_advertisers'), 'advertisers', 'weighed', 'user_no', 'weighed.last_seen_at'
+    ) }}
 
 )
 

@@ -14,7 +14,10 @@
             '{{ claim_loads(["fact_snapshots", "fact_offers"]) }}',
             '{{ rewind_lifecycles() }}',
         ],
-        post_hook='{{ keep_room(50) }}',
+        post_hook=[
+            '{{ keep_room(50) }}',
+            '{{ refresh_advertiser_keys("last_seen_at", ends="gone_at") }}',
+        ],
     )
 }}
 
@@ -25,7 +28,7 @@
 {%- set kept = [
     'user_no', 'end_state', 'seen', 'missed', 're_prices', 'refills', 'total_decrease',
     'last_price', 'last_quantity', 'is_left_censored', 'missing_at', 'first_seen_at',
-    'last_seen_at',
+    'last_seen_at', 'delisted_at',
 ] %}
 
 with
@@ -33,6 +36,12 @@ with
 rules as (
 
     {{ rule_thresholds(ref('actor_rules'), ['appearance_gap', 'book_unread']) }}
+
+),
+
+pairs as (
+
+    select * from {{ ref('dim_trading_pairs') }}
 
 ),
 
@@ -49,17 +58,6 @@ horizons as (
 
 ),
 
-books as (
-
-    select
-        horizons.*,
-        latest.started_at as read_at
-    from horizons
-    {{ left_join_reading(snapshots, 'latest', 'horizons', 'before', "'infinity'", trusted=false) }}
-
-),
-
--- What is told of the offers that are not known to be gone: it needs but the new readings added.
 known as {{ once() }} (
 
     {% if is_incremental() %}
@@ -80,12 +78,54 @@ known as {{ once() }} (
                 price as {{ amount }},
             {% endfor %}
             false as is_left_censored,
-            {% for moment in ['missing_at', 'first_seen_at', 'last_seen_at'] %}
+            {% for moment in ['missing_at', 'first_seen_at', 'last_seen_at', 'delisted_at'] %}
                 valid_from as {{ moment }}{{ ',' if not loop.last }}
             {% endfor %}
         from {{ offers }}
         where false
     {% endif %}
+
+),
+
+-- Not only those of the claimed loads: an offer of a book that this run did not read can end by the
+-- catalogue or by time, and is no more active for another book's sake.
+books as {{ once() }} (
+
+    select
+        touched.fiat_code,
+        touched.asset_code,
+        touched.side,
+        touched.starts_at,
+        latest.started_at as read_at,
+        case touched.side when 'BUY' then pairs.buy_listed_to else pairs.sell_listed_to end
+            as listed_to
+    from (
+        select
+            fiat_code,
+            asset_code,
+            side,
+            max(starts_at) as starts_at
+        from (
+            select
+                fiat_code,
+                asset_code,
+                side,
+                starts_at
+            from horizons
+
+            union all
+
+            select
+                fiat_code,
+                asset_code,
+                side,
+                null as starts_at
+            from known
+        ) as named
+        group by fiat_code, asset_code, side
+    ) as touched
+    {{ left_join_reading(snapshots, 'latest', 'touched', 'before', "'infinity'", trusted=false) }}
+    left join pairs on touched.fiat_code = pairs.fiat_code and touched.asset_code = pairs.asset_code
 
 ),
 
@@ -102,9 +142,9 @@ since as {{ once() }} (
         versions.tradable_quantity,
         versions.valid_from,
         versions.valid_to,
-        books.starts_at
-    from books
-    {{ join_versions_since(offers, 'versions', 'books', book, 'books.starts_at') }}
+        horizons.starts_at
+    from horizons
+    {{ join_versions_since(offers, 'versions', 'horizons', book, 'horizons.starts_at') }}
 
 ),
 
@@ -154,12 +194,12 @@ stretches as (
         older.valid_from as counted_from,
         older.valid_to as counted_to
     from {{ offers }} as older
-    inner join books
+    inner join horizons
         on
-            older.fiat_code = books.fiat_code
-            and older.asset_code = books.asset_code
-            and older.side = books.side
-            and older.valid_to < books.starts_at
+            older.fiat_code = horizons.fiat_code
+            and older.asset_code = horizons.asset_code
+            and older.side = horizons.side
+            and older.valid_to < horizons.starts_at
     where {{ is_among(
         'older.adv_no', 'select recent.adv_no from recent where not recent.is_known'
     ) }}
@@ -220,6 +260,7 @@ combined as (
         coalesce(known.side, added.side) as side,
         coalesce(known.adv_no, added.adv_no) as adv_no,
         known.end_state as known_state,
+        known.delisted_at as known_delisted_at,
         coalesce(known.seen, 0) + coalesce(added.seen, 0) as seen,
         -- Those in which it was first seen, or all that were counted before.
         coalesce(known.seen + known.missed, 1) as counted,
@@ -269,8 +310,13 @@ judged as (
         bounded.*,
         books.starts_at is not null as is_read,
         case
+            when bounded.gone_at is null and books.listed_to > bounded.last_seen_at
+                then books.listed_to
+        end as delisted_at,
+        case
             when bounded.last_quantity = 0 then 'exhausted'
             when bounded.gone_at is not null then 'withdrawn'
+            when books.listed_to > bounded.last_seen_at then 'delisted'
             -- Read since, and never whole; or not read while others were.
             when books.read_at > bounded.last_seen_at then 'unknown'
             when
@@ -290,7 +336,7 @@ judged as (
         on
             bounded.first_seen_at >= rules.valid_from
             and (bounded.first_seen_at < rules.valid_to or rules.valid_to is null)
-    left join books
+    inner join books
         on
             bounded.fiat_code = books.fiat_code
             and bounded.asset_code = books.asset_code
@@ -301,32 +347,45 @@ judged as (
 final as (
 
     select
-        adv_no,
-        fiat_code,
-        asset_code,
-        side,
-        fiat_code || '/' || asset_code as trading_pair,
-        user_no,
-        end_state,
-        seen,
-        readings - seen as missed,
-        re_prices,
-        refills,
-        trim_scale(total_decrease) as total_decrease,
-        last_price,
-        last_quantity,
-        trim_scale(round({{ minutes_between('first_seen_at', 'last_seen_at') }}, 3))
-            as lifetime_least_minutes,
-        trim_scale(round({{ minutes_between('missing_before_at', 'gone_at') }}, 3))
-            as lifetime_most_minutes,
-        is_censored as is_left_censored,
-        gone_at is null as is_right_censored,
-        missing_before_at as missing_at,
-        first_seen_at,
-        last_seen_at,
-        gone_at
+        advertisers.advertiser_key,
+        judged.adv_no,
+        judged.fiat_code,
+        judged.asset_code,
+        judged.side,
+        judged.fiat_code || '/' || judged.asset_code as trading_pair,
+        judged.user_no,
+        judged.end_state,
+        judged.seen,
+        judged.readings - judged.seen as missed,
+        judged.re_prices,
+        judged.refills,
+        trim_scale(judged.total_decrease) as total_decrease,
+        judged.last_price,
+        judged.last_quantity,
+        trim_scale(round(
+            {{ minutes_between('judged.first_seen_at', 'judged.last_seen_at') }}, 3
+        )) as lifetime_least_minutes,
+        trim_scale(round(
+            {{ minutes_between(
+                'judged.missing_before_at', 'coalesce(judged.gone_at, judged.delisted_at)'
+            ) }},
+            3
+        )) as lifetime_most_minutes,
+        judged.is_censored as is_left_censored,
+        judged.gone_at is null and judged.delisted_at is null as is_right_censored,
+        judged.missing_before_at as missing_at,
+        judged.first_seen_at,
+        judged.last_seen_at,
+        judged.gone_at,
+        judged.delisted_at
     from judged
-    where is_read or end_state != known_state
+    {{ left_join_version_at(
+        ref('dim_advertisers'), 'advertisers', 'judged', 'user_no', 'judged.last_seen_at'
+    ) }}
+    where
+        judged.is_read
+        or judged.end_state != judged.known_state
+        or judged.delisted_at is distinct from judged.known_delisted_at
 
 )
 

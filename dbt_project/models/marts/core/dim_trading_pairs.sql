@@ -19,16 +19,6 @@ fiats as (
 
 ),
 
-latest as (
-
-    select
-        fiat_code,
-        max(read_at) as read_at
-    from readings
-    group by fiat_code
-
-),
-
 pairs as (
 
     select
@@ -48,29 +38,47 @@ ended as (
     select
         pairs.fiat_code,
         pairs.asset_code,
-        min(readings.read_at) as listed_to
+        min(readings.read_at) filter (where readings.read_at > pairs.last_listed_at) as listed_to,
+        min(readings.read_at) filter (where readings.read_at > pairs.last_buy_at) as buy_listed_to,
+        min(readings.read_at) filter (where readings.read_at > pairs.last_sell_at)
+            as sell_listed_to
     from pairs
-    inner join readings
-        on pairs.fiat_code = readings.fiat_code and pairs.last_listed_at < readings.read_at
+    inner join readings on pairs.fiat_code = readings.fiat_code
     group by pairs.fiat_code, pairs.asset_code
+
+),
+
+-- A fiat that is listed no more is asked for its pairs no more: they end with it, if not before.
+bounded as (
+
+    select
+        pairs.*,
+        least(ended.listed_to, fiats.listed_to) as listed_to,
+        case
+            when pairs.last_buy_at is not null then least(ended.buy_listed_to, fiats.listed_to)
+        end as buy_listed_to,
+        case
+            when pairs.last_sell_at is not null then least(ended.sell_listed_to, fiats.listed_to)
+        end as sell_listed_to
+    from pairs
+    left join ended on pairs.fiat_code = ended.fiat_code and pairs.asset_code = ended.asset_code
+    left join fiats on pairs.fiat_code = fiats.fiat_code
 
 ),
 
 final as (
 
     select
-        pairs.fiat_code || '/' || pairs.asset_code as trading_pair,
-        pairs.fiat_code,
-        pairs.asset_code,
-        coalesce(pairs.last_buy_at >= latest.read_at, false) as is_buy_listed,
-        coalesce(pairs.last_sell_at >= latest.read_at, false) as is_sell_listed,
-        pairs.listed_from,
-        -- A fiat that is listed no more is asked for its pairs no more.
-        coalesce(ended.listed_to, fiats.listed_to) as listed_to
-    from pairs
-    left join latest on pairs.fiat_code = latest.fiat_code
-    left join ended on pairs.fiat_code = ended.fiat_code and pairs.asset_code = ended.asset_code
-    left join fiats on pairs.fiat_code = fiats.fiat_code
+        fiat_code || '/' || asset_code as trading_pair,
+        fiat_code,
+        asset_code,
+        last_buy_at is not null and buy_listed_to is null as is_buy_listed,
+        last_sell_at is not null and sell_listed_to is null as is_sell_listed,
+        listed_from,
+        listed_to,
+        buy_listed_to,
+        sell_listed_to
+    from bounded
 
 )
 

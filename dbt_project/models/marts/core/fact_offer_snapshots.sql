@@ -41,6 +41,11 @@ held as (
     select
         snapshots.snapshot_id,
         snapshots.started_at as snapshot_at,
+        -- Versions from before such quantities were clamped may be below nothing.
+        case
+            when offers.tradable_quantity < 0 then 0
+            else offers.tradable_quantity
+        end as quantity,
         offers.*
     from snapshots
     {{ join_versions_at(
@@ -54,8 +59,8 @@ cumulated as (
     select
         held.*,
         count(*) over (partition by held.snapshot_id) as offers_in_book,
-        sum(held.tradable_quantity) over (partition by held.snapshot_id) as quantity_in_book,
-        sum(held.tradable_quantity) over (
+        sum(held.quantity) over (partition by held.snapshot_id) as quantity_in_book,
+        sum(held.quantity) over (
             partition by held.snapshot_id
             order by {{ better_first('held.side', 'held.price') }}
         ) as quantity_up_to_price,
@@ -154,7 +159,7 @@ final as (
         version_hash,
         price,
         surplus_quantity,
-        tradable_quantity,
+        quantity as tradable_quantity,
         min_order_amount,
         max_order_amount,
         dynamic_max_order_amount,

@@ -17,7 +17,6 @@
         ],
         pre_hook=[
             '{{ require_pages() }}',
-            '{{ add_columns({"is_tradable": "boolean not null default true"}) }}',
             '{{ claim_loads(["dim_advertisers"]) }}',
             '{{ rewind_books(ends="valid_to") }}',
         ],
@@ -133,7 +132,11 @@ observations as (
         -- "500.00" became "500" in 2026: the same amount, and no change of the offer.
         trim_scale(price) as price,
         trim_scale(surplus_quantity) as surplus_quantity,
-        trim_scale(coalesce(tradable_quantity, surplus_quantity)) as tradable_quantity,
+        -- Below nothing there is nothing to trade: one such offer would take from its whole book.
+        case
+            when coalesce(tradable_quantity, surplus_quantity) < 0 then 0
+            else trim_scale(coalesce(tradable_quantity, surplus_quantity))
+        end as tradable_quantity,
         trim_scale(min_order_amount) as min_order_amount,
         trim_scale(max_order_amount) as max_order_amount,
         trim_scale(dynamic_max_order_amount) as dynamic_max_order_amount,

@@ -67,7 +67,7 @@ recent as {{ once() }} (
     from {{ ref('fact_snapshots') }}
     where
         started_at between (
-            select moment.as_of - interval '1 day' from moment
+            select moment.as_of - interval '24 hours' from moment
         ) and 'infinity'
     group by fiat_code, asset_code, side
 
@@ -125,7 +125,7 @@ first_met as {{ once() }} (
     from new_fields
     inner join {{ ref('fact_snapshots') }} as snapshots
         on new_fields.snapshot_id = snapshots.snapshot_id
-    where new_fields.seen_at > (select moment.as_of - interval '1 day' from moment)
+    where new_fields.seen_at > (select moment.as_of - interval '24 hours' from moment)
     group by snapshots.fiat_code, snapshots.asset_code, snapshots.side
 
 ),
@@ -153,6 +153,19 @@ usual as {{ once() }} (
 
 ),
 
+-- A book that was read once has no cadence yet, and is held to that of the middle book.
+typical as (
+
+    select
+        coalesce(
+            percentile_disc(0.5) within group (order by cadence_minutes),
+            {{ var('cadence_minutes', 20) }}
+        ) as cadence_minutes
+    from usual
+    where cadence_minutes > 0
+
+),
+
 -- By index, a book at a time: a book that nobody reads any more is as old as it is.
 dated as (
 
@@ -165,9 +178,11 @@ dated as (
         whole.started_at as last_complete_at,
         beginning.started_at as first_read_at,
         usual.cadence_minutes,
+        coalesce(usual.cadence_minutes, typical.cadence_minutes) as expected_minutes,
         quoted.flagged_share
     from books
     cross join moment
+    cross join typical
     left join lateral (
         select
             snapshots.started_at,
@@ -266,7 +281,7 @@ final as (
         aged.is_listed,
         case
             when aged.last_complete_at is null then aged.is_listed
-            else coalesce(aged.minutes_since_complete > 2 * aged.cadence_minutes, false)
+            else aged.minutes_since_complete > 2 * aged.expected_minutes
         end as is_stale,
         aged.last_complete_at,
         aged.last_read_at,

@@ -2,7 +2,11 @@ with
 
 source as (
 
-    {{ admitted_rows(source('binance_p2p', 'pages'), ['snapshot_id', 'page']) }}
+    {{ admitted_rows(
+        source('binance_p2p', 'pages'),
+        ['snapshot_id', 'page'],
+        source('binance_p2p', 'snapshots'),
+    ) }}
 
 ),
 

@@ -1,9 +1,13 @@
 with
 
+-- The time, which the id tells too, is in the key for what asks for the readings since one.
 source as (
 
-    -- The time, which the id tells too, is in the key for what asks for the readings since one.
-    {{ admitted_rows(source('binance_p2p', 'snapshots'), ['snapshot_id', 'started_at']) }}
+    {{ admitted_rows(
+        source('binance_p2p', 'snapshots'),
+        ['snapshot_id', 'started_at'],
+        source('binance_p2p', 'snapshots'),
+    ) }}
 
 ),
 
