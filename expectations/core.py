@@ -19,7 +19,7 @@ def core_books(parameters: Parameters, existing: Collection[str]) -> str:
             >= coalesce(
                 (select since from clock), (select max(started_at) from marts.fact_snapshots)
             )
-            - interval '{LIMITS.remembered_days} days'
+            - {LIMITS.remembered_days} * interval '24 hours'
     ),
     last_readings as (
         select distinct on (fiat_code, asset_code, side) *

@@ -110,7 +110,8 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
         from staging.snapshots
         where
             is_complete
-            and started_at >= (select since from clock) - interval '{LIMITS.remembered_days} days'
+            and started_at
+            >= (select since from clock) - {LIMITS.remembered_days} * interval '24 hours'
             and _dlt_load_id in (select load_id from finished)
             and snapshot_id not in (select snapshot_id from landed)
     ),

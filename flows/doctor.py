@@ -41,7 +41,7 @@ limit 1
 _QUARANTINED = """
 select count(*), max(reason)
 from ops.quarantined_loads
-where quarantined_at > now() - interval '7 days'
+where quarantined_at > now() - interval '168 hours'
 """
 _RED_CHECKS = """
 select suite, name, severity

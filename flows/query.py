@@ -58,7 +58,7 @@ order by started_at desc
 DRIFT = """
 select kind, path, what, example, count(*) over () as times
 from ops.drift
-where first_seen_at > now() - interval '7 days'
+where first_seen_at > now() - interval '168 hours'
 order by first_seen_at desc, kind, path
 limit 1
 """
@@ -90,7 +90,7 @@ select
     (array_agg(snapshots.quality_reasons order by snapshots.started_at desc))[1] as reasons
 from marts.fact_snapshots as snapshots
 cross join latest
-where snapshots.started_at > latest.started_at - interval '1 day'
+where snapshots.started_at > latest.started_at - interval '24 hours'
 group by snapshots.trading_pair, snapshots.side, latest.started_at
 order by offers desc nulls last, pair, snapshots.side
 """

@@ -48,7 +48,7 @@ select
     count(*) filter (where snapshots.quality_verdict = 'trusted') as trusted
 from marts.fact_snapshots as snapshots
 cross join latest
-where snapshots.started_at > latest.newest - interval '1 day'
+where snapshots.started_at > latest.newest - interval '24 hours'
 group by latest.newest
 """
 

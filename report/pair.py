@@ -57,7 +57,7 @@ select count(*) as n, count(*) filter (where quality_verdict = 'trusted') as n_t
 from marts.fact_snapshots
 where
     fiat_code = %(fiat)s and asset_code = %(asset)s
-    and started_at > %(newest)s::timestamptz - interval '1 day'
+    and started_at > %(newest)s::timestamptz - interval '24 hours'
 """
 
 

@@ -27,7 +27,7 @@ select
 from marts.price_candles
 where
     fiat_code = %(fiat)s and asset_code = %(asset)s and price_notion = 'reference_price'
-    and period_start >= %(newest)s::timestamptz - interval '120 days'
+    and period_start >= %(newest)s::timestamptz - interval '2880 hours'
 order by period_start
 """
 

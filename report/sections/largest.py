@@ -13,7 +13,7 @@ with latest as (
     where
         not is_withheld
         and snapshot_at > (
-            select max(started_at) - interval '1 day' from marts.fact_snapshots
+            select max(started_at) - interval '24 hours' from marts.fact_snapshots
         )
     order by fiat_code, asset_code, side, snapshot_at desc
 )

@@ -28,7 +28,7 @@ with book_days as (
     where
         bands.band_pct = %(band)s
         and bands.snapshot_at > (
-            select date_trunc('day', max(started_at), 'UTC') - %(before)s * interval '1 day'
+            select date_trunc('day', max(started_at), 'UTC') - %(before)s * interval '24 hours'
             from marts.fact_snapshots
         )
     group by day, bands.fiat_code, bands.asset_code, bands.side

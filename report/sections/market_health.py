@@ -23,7 +23,7 @@ select
     count(*) filter (where snapshots.quality_verdict = 'suspect') as suspect
 from marts.fact_snapshots as snapshots
 cross join latest
-where snapshots.started_at > latest.newest - interval '7 days'
+where snapshots.started_at > latest.newest - interval '168 hours'
 group by hour
 order by hour
 """
@@ -36,7 +36,7 @@ select
 from marts.fact_snapshots
 where
     quality_verdict != 'trusted'
-    and started_at > (select max(started_at) - interval '1 day' from marts.fact_snapshots)
+    and started_at > (select max(started_at) - interval '24 hours' from marts.fact_snapshots)
 group by trading_pair, side, quality_verdict, quality_reasons
 order by readings desc, trading_pair, side
 limit 20

@@ -31,7 +31,7 @@ readings as (
         max(snapshots.offers_distinct) filter (where snapshots.side = 'SELL') as sell_offers
     from marts.fact_snapshots as snapshots
     cross join latest
-    where snapshots.started_at > latest.newest - interval '1 day'
+    where snapshots.started_at > latest.newest - interval '24 hours'
     group by snapshots.fiat_code, snapshots.asset_code, snapshots.trading_pair
 ),
 
@@ -39,7 +39,7 @@ spreads as (
     select distinct on (fiat_code, asset_code) *
     from marts.market_spreads
     cross join latest
-    where buy_snapshot_at > latest.newest - interval '1 day'
+    where buy_snapshot_at > latest.newest - interval '24 hours'
     order by fiat_code, asset_code, buy_snapshot_at desc
 )
 
@@ -62,7 +62,7 @@ select distinct on (trading_pair, date_trunc('hour', buy_snapshot_at))
 from marts.market_spreads
 where
     mid is not null and buy_snapshot_at > (
-        select max(started_at) - interval '1 day' from marts.fact_snapshots
+        select max(started_at) - interval '24 hours' from marts.fact_snapshots
     )
 order by trading_pair, date_trunc('hour', buy_snapshot_at), buy_snapshot_at desc
 """

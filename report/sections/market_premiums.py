@@ -21,7 +21,7 @@ PREMIUMS = """
 with offered as (
     select fiat_code, asset_code, max(offers_distinct) as offers
     from marts.fact_snapshots
-    where started_at > (select max(started_at) - interval '1 day' from marts.fact_snapshots)
+    where started_at > (select max(started_at) - interval '24 hours' from marts.fact_snapshots)
     group by fiat_code, asset_code
 ),
 

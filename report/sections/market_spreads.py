@@ -25,7 +25,7 @@ with pair_hours as (
     where
         spread_pct is not null
         and buy_snapshot_at > (
-            select max(started_at) - %(days)s * interval '1 day' from marts.fact_snapshots
+            select max(started_at) - %(days)s * interval '24 hours' from marts.fact_snapshots
         )
     group by trading_pair, hour
 )

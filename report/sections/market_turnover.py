@@ -50,8 +50,8 @@ def write(marts: Marts) -> Section:
     return Section(
         "Real turnover, not listed volume",
         "US dollars' worth that offers seem to have sold, by the falls of their quantity from one "
-        "trusted reading to the next, both sides. At most: every fall, and what one order could "
-        "take of each offer that vanished. An inference, not a record of trades, and each day as "
+        "trusted reading to the next, both sides. At most: every fall, and what did not come "
+        "back of each offer that vanished. An inference, not a record of trades, and each day as "
         f"far as it was read. The last {MOST_DAYS} days; below, the largest pairs over them.",
         [element("div", _days(found)), _pairs(found)],
         f"The last day is {figures.day(found[-1]['day'])}, UTC." if found else "",

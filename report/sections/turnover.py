@@ -28,7 +28,7 @@ def write(marts: Marts, pair: Pair) -> Section:
         "Real turnover, not listed volume",
         f"{pair.asset} that offers seem to have sold, by the falls of their quantity from one "
         "trusted reading to the next. Surely: the advertiser's order count rose as well. At "
-        "most: every fall, and what one order could take of each offer that vanished. An "
+        "most: every fall, and what did not come back of each offer that vanished. An "
         f"inference, not a record of trades; the last {MOST_DAYS} days, each as far as it was "
         "read.",
         element("div", (_days(found, side) for side in SIDES), class_="halves"),

@@ -161,6 +161,38 @@ def test_a_day_told_again_is_told_whole_although_another_mart_lacks_one_of_its_l
     assert (day["snapshots"], day["snapshots_seen"], day["first_seen_at"]) == (3, 3, at(0))
 
 
+def test_an_offer_stays_unknown_when_only_another_book_is_read_next(
+    connection: psycopg.Connection[Any], dbt: Dbt
+) -> None:
+    """VES whole at 8:00 and in part at 8:20, a load each; ARS alone at 8:40, and a day later."""
+    half = reading(20, {B: Offer("10", user="s2")}, incomplete_reason="timeout", announced=2)
+    loads = [
+        [reading(0, {A: Offer("10", user="s1"), B: Offer("10", user="s2")})],
+        [half],
+        [reading(40, {C: Offer("10", user="s3")}, ("ARS", "USDT", "BUY"))],
+        [reading(1500, {C: Offer("10", user="s3")}, ("ARS", "USDT", "BUY"))],
+    ]
+    ends = []
+    for number, readings in enumerate(loads):
+        land(connection, str(number), readings)
+        dbt("run", "--select", "+offer_lifecycles")
+        ends.append({key[3]: row["end_state"] for key, row in lives(connection).items()})
+    assert ends == [
+        {A: "active", B: "active"},
+        {A: "unknown", B: "unknown"},
+        {A: "unknown", B: "unknown", C: "active"},
+        {A: "unknown", B: "unknown", C: "active"},
+    ]
+    as_they_came = lives(connection)
+    dbt("run", "--full-refresh", "--select", "offer_lifecycles")
+    assert lives(connection) == as_they_came
+
+
+def lives(connection: psycopg.Connection[Any]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The rows of `offer_lifecycles` by key."""
+    return told(connection, "offer_lifecycles")
+
+
 PRICES = ["9.99", "10", "10.00", "10.2", "12"]
 QUANTITIES = ["0", "3", "10", "14.99", "15", "50", "60.00", "400"]
 PAUSES = [7, 20, 20, 45, 110, 130, 400, 900, 1500, 2900]

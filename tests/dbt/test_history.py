@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from flows import ops
 from flows.transform import TransformReport
 from tests.dbt.conftest import Dbt, Rows, dbt_on, empty
+from tests.dbt.plain_history import offer_versions, statistics_versions
 from tests.landing import Book, Reading, item, land
 from warehouse.postgres import Warehouse
 
@@ -34,7 +35,7 @@ TOLD = {
     "fact_snapshots": "snapshot_id, minutes_since_last, quality_verdict, quality_reasons,"
     " offers_rejected, unchanged_since, load_id",
     "fact_advertiser_statistics": "advertiser_statistics_key, advertiser_key,"
-    " month_order_count, valid_from, valid_to",
+    " month_order_count, positive_rate, valid_from, valid_to",
     "dim_advertisers": "advertiser_key, user_no, nickname, valid_from, valid_to",
     "dim_payment_methods": "identifier, names, fiat_codes, first_seen_at, last_seen_at",
     "dim_cryptocurrencies": "asset_code, scale, is_listed",
@@ -356,9 +357,18 @@ def test_pages_opened_once_a_run_tell_what_pages_opened_by_each_model_do(
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_however_loads_arrive_the_history_is_that_of_a_rebuild(
-    connection: psycopg.Connection[Any], dbt: Dbt, seed: int
+    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows, seed: int
 ) -> None:
     at_once = replayed(connection, dbt, [[0, 1, 2, 3, 4, 5]], seed)
+    readings = [reading for load in random_loads(seed, loads=6) for reading in load]
+    assert rows(
+        "select user_no, month_order_count, valid_from, valid_to"
+        " from marts.fact_advertiser_statistics order by user_no, valid_from"
+    ) == statistics_versions(readings)
+    assert rows(
+        "select fiat_code, asset_code, side, adv_no, price, valid_from, valid_to"
+        " from marts.fact_offers order by fiat_code, asset_code, side, adv_no, valid_from"
+    ) == [(*book, *version) for book, *version in offer_versions(readings)]
     one_by_one = replayed(connection, dbt, [[n] for n in range(6)], seed)
     late_and_shuffled = replayed(connection, dbt, [[2], [0, 4], [1], [5, 3]], seed)
     dbt("run", *CORE, "--full-refresh")

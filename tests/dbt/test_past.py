@@ -81,8 +81,13 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
     asked = "explain (format json) select * from staging.stg_binance_p2p__snapshots where {}"
     for since in ("started_at >= now()", "load_id = '1'"):
         ((plan,),) = rows(asked.format(since))
-        (node,) = (one for one in nodes(plan[0]["Plan"]) if one.get("Relation Name") == "snapshots")
-        assert since.split()[0] in limit_of(node)
+        read = {
+            node["Alias"]: limit_of(node)
+            for node in nodes(plan[0]["Plan"])
+            if node.get("Relation Name") == "snapshots"
+        }
+        assert since.split()[0] in read["landed"]
+        assert "snapshot_id" in read["same"], "whether another load brought it too"
 
     # The candles of a book are made of its own hours, and not of all that there are.
     ((plan,),) = rows(

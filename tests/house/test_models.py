@@ -88,6 +88,15 @@ def test_no_model_reads_a_table_but_by_ref_or_source() -> None:
     assert tree.places(r"\b(?:from|join) (?:staging|marts|ops)\.", MODELS) == []
 
 
+def test_no_day_is_taken_off_a_time_in_the_zone_of_the_session() -> None:
+    # A timestamptz less '1 day' is the same hour of the day before where the session is: 23 or 25
+    # hours in a night that changes the clock. Off a date, or in a window over dates, it is a day.
+    days = r"(?<!between )interval '[^']*days?\b(?!' preceding)"
+    ours = [p for p in tree.of(".py", ".sql") if not p.is_relative_to(tree.ROOT / "tests")]
+    of_dates = "dbt_project/macros/dialect/times.sql"
+    assert [place for place in tree.places(days, ours) if of_dates not in place] == []
+
+
 def test_no_file_of_properties_explains_a_model_that_is_not_there() -> None:
     explained = [
         path

@@ -122,7 +122,7 @@
     where {{ condition }}
 {% endmacro %}
 
-{#- Runs the keeping of what `query` gives, in a table `name` that lives as the transaction does. -#}
+{#- Runs the keeping of what `query` gives, in a table `name` until the transaction ends. -#}
 {% macro hold_query(name, query) %}
     {{ return(adapter.dispatch('hold_query', 'p2p')(name, query)) }}
 {%- endmacro %}
