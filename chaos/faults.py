@@ -26,6 +26,7 @@ from chaos.facts import Snapshot
 from chaos.truth import Truth
 from flows import ops
 from flows.transform import run_dbt
+from load.client import Limits
 from load.limiter import POLL_SECONDS
 from load.pacing import Pacer
 from load.pipeline import CycleReport, ExchangeOutOfReach, run_cycle
@@ -105,6 +106,8 @@ class Witnessed(Faults):
             if (asked.fiat, asked.asset, asked.side) != book or befell[-1] is None:
                 continue
             tries = ASKED_AGAIN + 1 if befell[-1] == "empty" else load.exchange.TRIES
+            if reason in load.exchange.FINAL:
+                tries = 1
             if reason in reasons_of(befell[-1]) and all(befell[-tries:]) and len(befell) >= tries:
                 return True
         return False
@@ -301,9 +304,9 @@ def _is_all_accounted_for(trial: Trial) -> bool:
 def _impatience() -> Iterator[None]:
     """Have the loader wait less for an answer that does not come."""
     of_loader = vars(load.exchange)
-    before = of_loader["READ_SECONDS"]
-    of_loader["READ_SECONDS"] = _PATIENCE
+    before = of_loader["LIMITS"]
+    of_loader["LIMITS"] = Limits(silent_seconds=_PATIENCE)
     try:
         yield
     finally:
-        of_loader["READ_SECONDS"] = before
+        of_loader["LIMITS"] = before

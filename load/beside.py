@@ -2,35 +2,30 @@
 
 Each is asked once a cycle at most, one try, while the books are read; what fails is a reading
 without rows and with a reason, and never a failed cycle: the marts carry forward what they have.
-Reasons: `http_503` …, `timeout`, `connection`, `cut`, `too_large`, `not_json`, `too_deep`, and
-those of `load.official_rates` and `load.spot_prices`.
+Reasons: `http_503` …, those of `load.client`, `too_deep`, and those of `load.official_rates` and
+`load.spot_prices`.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-import requests
 
+from load.client import Client, Limits, Refused
+from load.pacing import Stopped
 from load.text import clean, printable
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3.0, 5.0, 8.0
+LIMITS = Limits(seconds=8.0, connect_seconds=3.0, silent_seconds=5.0)
 WAIT_SECONDS = 10.0
 """How long a cycle that has read its books waits for these, from when they were asked."""
-LARGEST_ANSWER = 5_000_000
-_CHUNK = 1 << 16
 _NAMED = 5  # of what was left out, in the log
-
-
-class Refused(Exception):
-    """An answer that cannot be used; the argument is the reason."""
 
 
 @dataclass
@@ -67,36 +62,67 @@ class PriceReading:
         self.rows, self.reason = [], reason
 
 
-Job = Callable[[PriceReading], None]
-"""Fills a reading; raises `Refused`."""
+class Host:
+    """One of the two hosts, for one job."""
+
+    def __init__(self, base_url: str, user_agent: str, stop: threading.Event) -> None:
+        """Ask nothing yet; once `stop` is set, no answer is waited for."""
+        headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"}
+        self._client, self._stop = Client(base_url, headers, LIMITS), stop
+
+    def get_json(self, path: str, query: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """The status and the document of one GET.
+
+        Raises:
+            Refused: there is none, or its status is neither 200 nor 400.
+            Stopped: nobody waits for it any more.
+        """
+        reply = self._client.get(path, self._stop, query)
+        if reply.status not in (200, 400):
+            raise Refused(f"http_{reply.status}")
+        try:
+            return reply.status, orjson.loads(clean(reply.body)[0])
+        except orjson.JSONDecodeError as error:
+            raise Refused("too_deep" if "depth" in str(error) else "not_json") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+Job = Callable[[PriceReading, Host], None]
+"""Fills a reading from what a host answers; raises `Refused`."""
 
 
 class Beside:
-    """What is asked of the two hosts in one cycle, in a thread that nobody has to wait for.
+    """What is asked of the two hosts in one cycle, in threads that nobody has to wait for."""
 
-    A daemon: looking up a host's name can hang for longer than any time-out of ours.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, user_agent: str) -> None:
         """Ask nothing yet."""
+        self._user_agent, self._stop = user_agent, threading.Event()
         self.outcomes: dict[str, str] = {}
         """By kind: `landed`, `unchanged`, `current` (what has landed holds), `off`, or why not."""
         self._asked: list[tuple[PriceReading, threading.Thread, list[PriceReading]]] = []
         self._give_up_at = 0.0
 
-    def ask(self, reading: PriceReading, job: Job) -> None:
+    def ask(self, reading: PriceReading, base_url: str, job: Job) -> None:
         """Begin to fill a reading."""
         done: list[PriceReading] = []
 
         def work() -> None:
+            host = Host(base_url, self._user_agent, self._stop)
             try:
-                job(reading)
+                job(reading, host)
             except Refused as refusal:
-                reading.refuse(str(refusal))
+                reading.refuse(refusal.reason)
+            except Stopped:
+                reading.refuse("timeout")
             except Exception:
                 # Strangers' content must not cost the cycle, whatever it is.
                 log.exception("answer not understood", extra={"source": reading.source})
                 reading.refuse("not_understood")
+            finally:
+                host.close()
             done.append(reading)
 
         thread = threading.Thread(target=work, name=reading.kind, daemon=True)
@@ -119,54 +145,8 @@ class Beside:
             self.outcomes[reading.kind] = reading.outcome
             _tell(reading)
         self._asked = []
+        self._stop.set()
         return collected
-
-
-def get_json(url: str, parameters: dict[str, str] | None = None) -> tuple[int, Any]:
-    """The status and the document of one GET.
-
-    Raises:
-        Refused: there is none, or its status is neither 200 nor 400.
-    """
-    try:
-        with requests.get(
-            url,
-            params=parameters,
-            headers={"Accept-Encoding": "gzip"},
-            stream=True,
-            allow_redirects=False,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-        ) as response:
-            if response.status_code not in (200, 400):
-                raise Refused(f"http_{response.status_code}")
-            return response.status_code, _parse(_read(response))
-    except requests.Timeout as error:
-        raise Refused("timeout") from error
-    except requests.exceptions.ContentDecodingError as error:
-        raise Refused("not_json") from error
-    except requests.exceptions.ChunkedEncodingError as error:
-        raise Refused("cut") from error
-    except requests.RequestException as error:
-        raise Refused("timeout" if "timed out" in str(error) else "connection") from error
-
-
-def _read(response: requests.Response) -> bytes:
-    started, parts, size = time.monotonic(), [], 0
-    for part in response.iter_content(_CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            raise Refused("too_large")
-        if time.monotonic() - started > ANSWER_SECONDS:
-            raise Refused("timeout")
-    return b"".join(parts)
-
-
-def _parse(raw: bytes) -> Any:
-    try:
-        return orjson.loads(clean(raw)[0])
-    except orjson.JSONDecodeError as error:
-        raise Refused("too_deep" if "depth" in str(error) else "not_json") from error
 
 
 def _tell(reading: PriceReading) -> None:

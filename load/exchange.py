@@ -1,8 +1,10 @@
 """The exchange's API: its endpoints, its envelope, and a typed reason for whatever goes wrong.
 
 An answer leaves this room cleaned (see `load.text`), parsed once and of the expected outer shape;
-or as `CallFailed` with one of the reasons: `http_429`, `http_503` …, `timeout`, `connection`,
-`cut`, `too_large`, `not_json`, `too_deep`, `number_out_of_range`, `wrong_shape`, `code_000002` … .
+or as `CallFailed` with one of the reasons: `http_429`, `http_503` …, `challenge_405` … (a web
+firewall's, see `_is_challenge`), those of `load.client` (`timeout`, `connection`, `cut`,
+`too_large`, `not_json`), `too_deep`, `number_out_of_range`, `wrong_shape`, `not_successful`,
+`code_000002` … .
 """
 
 import logging
@@ -16,10 +18,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
 
+from load.client import Client, Limits, Refused, Reply, has_body
 from load.pacing import Pacer
 from load.parsing import Unreadable, parse
 from load.tally import UNDERSTOOD, Tally, outcome_of
@@ -34,13 +34,14 @@ CONFIG = "/bapi/c2c/v2/friendly/c2c/portal/config"
 CONDITIONS = "/bapi/c2c/v2/public/c2c/adv/filter-conditions"
 
 ROWS = 20  # the practical maximum; above it the exchange refuses or caps in silence
+LIMITS = Limits()
 TRIES = 5
-LARGEST_ANSWER = 5_000_000  # bytes, unpacked: eighty times a page, and parsed some 50 MB
-CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 5.0, 15.0, 60.0
-_CHUNK = 1 << 16
+FINAL = frozenset({"code_000002"})  # "illegal parameter": asking again gives the same answer
 _LONGEST_WAIT = 7 * 86_400.0
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _HTTP_OK = 200
+_FIREWALL = "x-amzn-waf-action"
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script|!--)", re.I)
 _DEAD_AFTER = 3  # tries at an address where nobody has ever answered
 _LARGEST_COUNT = 2**31
 _ODD_ADS = 3
@@ -78,13 +79,6 @@ class Unreachable(CallFailed):
     """A call gave up, and the exchange has not answered anything sensible in this cycle."""
 
 
-class _Refused(Exception):
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry_after = retry_after
-
-
 class Exchange:
     """A client of one cycle, for several threads: one connection each, one pacer for all."""
 
@@ -93,8 +87,10 @@ class Exchange:
         base_url: str,
         pacer: Pacer,
         *,
+        user_agent: str = "p2p-market-warehouse",
         api_key: str | None = None,
         clock: Callable[[], datetime] = utc_now,
+        limits: Limits | None = None,
     ) -> None:
         """Take no connection yet; `api_key` is sent with every request and never logged."""
         self.pacer = pacer
@@ -103,18 +99,24 @@ class Exchange:
         self.bytes_read = 0
         self.tally = Tally()
         self._base = base_url.rstrip("/")
-        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+        }
         if api_key:
             self._headers["X-MBX-APIKEY"] = api_key
-        self._clock = clock
-        self._sessions = threading.local()
-        self._all_sessions: list[requests.Session] = []
+        self._clock, self._limits = clock, limits or LIMITS
+        self._own = threading.local()
+        self._clients: list[Client] = []
+        self._illegal = 0
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close every connection."""
-        for session in self._all_sessions:
-            session.close()
+        for client in self._clients:
+            client.close()
 
     def search(
         self,
@@ -161,66 +163,92 @@ class Exchange:
             Stopped: while waiting for a turn.
         """
         body = orjson.dumps(payload)
-        for attempt in range(1, TRIES + 1):
-            if attempt > 1 or not has_turn:
+        for number in range(1, TRIES + 1):
+            if number > 1 or not has_turn:
                 self.pacer.admit(stop)
-            started = time.perf_counter()
             try:
-                answer = self._attempt(path, body, check, attempt)
-            except _Refused as refusal:
-                self.tally.add(outcome_of(refusal.reason), time.perf_counter() - started)
-                self.pacer.failed(refusal.reason, refusal.retry_after)
-                self.last_failure = refusal.reason
-                log.info(
-                    "attempt failed",
-                    extra={
-                        "reason": refusal.reason,
-                        "path": path,
-                        "attempt": attempt,
-                        "asked": printable(body.decode()),
-                    },
-                )
-                dead = self.understood == 0 and attempt >= self._patience(refusal.reason)
-                if dead or attempt == TRIES:
-                    failure = CallFailed if self.understood else Unreachable
-                    raise failure(refusal.reason, attempt) from refusal
-                self.pacer.back_off(attempt, stop)
-            except BaseException:
-                self.tally.add("stopped", time.perf_counter() - started)
-                self.pacer.abandoned()
-                raise
-            else:
-                self.tally.add(UNDERSTOOD, time.perf_counter() - started)
-                self.pacer.succeeded()
-                with self._lock:
-                    self.understood += 1
-                return answer
+                return self._admitted(path, body, check, stop, number)
+            except Refused as refusal:
+                if failure := self._is_hopeless(refusal.reason, number):
+                    raise failure(refusal.reason, number) from refusal
+            self.pacer.back_off(number, stop)
         raise AssertionError("the last try returns or raises")
 
+    def _admitted(
+        self,
+        path: str,
+        body: bytes,
+        check: Callable[[Any], bool],
+        stop: threading.Event,
+        number: int,
+    ) -> Answer:
+        """One attempt that the pacer has let out; the pacer and the tally learn how it ended.
+
+        Raises:
+            Refused: nothing can be made of what came.
+            Stopped: `stop` was set meanwhile.
+        """
+        started = time.perf_counter()
+        try:
+            answer = self._attempt(path, body, check, stop, number)
+        except Refused as refusal:
+            self.tally.add(outcome_of(refusal.reason), time.perf_counter() - started)
+            self.pacer.failed(refusal.reason, refusal.retry_after)
+            self.last_failure = refusal.reason
+            log.info(
+                "attempt failed",
+                extra={
+                    "reason": refusal.reason,
+                    "path": path,
+                    "attempt": number,
+                    "asked": printable(body.decode()),
+                },
+            )
+            raise
+        except BaseException:
+            self.tally.add("stopped", time.perf_counter() - started)
+            self.pacer.abandoned()
+            raise
+        self.tally.add(UNDERSTOOD, time.perf_counter() - started)
+        self.pacer.succeeded()
+        with self._lock:
+            self.understood += 1
+        return answer
+
+    def _is_hopeless(self, reason: str, number: int) -> type[CallFailed] | None:
+        """What to raise instead of trying again, after so many tries with this as the last."""
+        if reason in FINAL:
+            # Of one question, so the next may be understood: unless it goes on like that.
+            with self._lock:
+                self._illegal += 1
+            is_dead = not self.understood and self._illegal >= TRIES
+            return Unreachable if is_dead else CallFailed
+        if self.understood:
+            return CallFailed if number == TRIES else None
+        return Unreachable if number >= self._patience(reason) else None
+
     def _patience(self, reason: str) -> int:
+        """Tries of a call while nothing was ever understood."""
         if reason == "connection":
             return _DEAD_AFTER
         return 2 if self.pacer.breaker.state == "open" else TRIES
 
     def _attempt(
-        self, path: str, body: bytes, check: Callable[[Any], bool], attempt: int
+        self,
+        path: str,
+        body: bytes,
+        check: Callable[[Any], bool],
+        stop: threading.Event,
+        number: int,
     ) -> Answer:
         requested_at = self._clock()
-        raw, status = self._post(path, body)
+        reply = self._client().post(path, body, stop)
         received_at = self._clock()
-        try:
-            document, landed, cleaned = parse(raw)
-        except Unreadable as failure:
-            reason = failure.reason if status == _HTTP_OK else f"http_{status}"
-            raise _Refused(reason) from None
-        code = document.get("code") if isinstance(document, dict) else None
-        if code != "000000" and isinstance(code, str | int):
-            text = str(code)
-            raise _Refused(f"code_{text if _CODE.fullmatch(text) else 'unreadable'}")
-        if status != _HTTP_OK:
-            raise _Refused(f"http_{status}")
-        if code != "000000" or not check(document.get("data")):
-            raise _Refused("wrong_shape")
+        with self._lock:
+            self.bytes_read += len(reply.body)
+        document, landed, cleaned = _understood(reply)
+        if not check(document.get("data")):
+            raise Refused("wrong_shape")
         return Answer(
             landed,
             document["data"],
@@ -228,75 +256,59 @@ class Exchange:
             cleaned,
             requested_at,
             received_at,
-            attempt,
+            number,
         )
 
-    def _post(self, path: str, body: bytes) -> tuple[bytes, int]:
-        # The key travels in a header that `requests` would carry along to another host.
-        try:
-            session = self._session()
-            with session.send(
-                self._prepared(session, path, body),
-                stream=True,
-                allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                proxies=session.proxies,
-            ) as response:
-                if response.status_code in (403, 418, 429, 451) or response.status_code >= 500:
-                    raise _Refused(f"http_{response.status_code}", _retry_after(response.headers))
-                return self._read(response), response.status_code
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise _Refused("timeout") from error
-        except urllib3.exceptions.DecodeError as error:
-            raise _Refused("not_json") from error
-        except urllib3.exceptions.HTTPError as error:  # in the body: the headers were understood
-            raise _Refused("cut") from error
-        except requests.RequestException as error:
-            raise _Refused("connection") from error
-
-    def _prepared(
-        self, session: requests.Session, path: str, body: bytes
-    ) -> requests.PreparedRequest:
-        """The request of a page; but for its body it is the same each time, and made once."""
-        known: dict[str, requests.PreparedRequest] = self._sessions.prepared
-        if path not in known:
-            known[path] = session.prepare_request(requests.Request("POST", self._base + path))
-        request = known[path].copy()
-        request.prepare_body(body, None)
-        if session.cookies:
-            request.prepare_cookies(session.cookies)
-        return request
-
-    def _read(self, response: requests.Response) -> bytes:
-        """The body, as it comes: one that drips, or unpacks without end, is not waited for."""
-        started, parts, size = time.monotonic(), [], 0
-        while part := response.raw.read1(_CHUNK, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_ANSWER:
-                raise _Refused("too_large")
-            if time.monotonic() - started > ANSWER_SECONDS:
-                raise _Refused("timeout")
-        with self._lock:
-            self.bytes_read += size
-        return b"".join(parts)
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._sessions, "own", None)
-        if session is None:
-            session = requests.Session()
-            session.headers.update(self._headers)
-            # Asked once what the surroundings say of proxies and certificates: `requests` would
-            # ask before each page, and look for a password of the user's to send along.
-            asked = session.merge_environment_settings(self._base, {}, None, None, None)
-            session.proxies, session.verify = asked["proxies"], asked["verify"]
-            session.trust_env = False
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1))
-            self._sessions.own, self._sessions.prepared = session, {}
+    def _client(self) -> Client:
+        """This thread's own."""
+        client: Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = Client(self._base, self._headers, self._limits)
             with self._lock:
-                self._all_sessions.append(session)
-        return session
+                self._clients.append(client)
+        return client
+
+
+def _understood(reply: Reply) -> tuple[dict[str, Any], bytes, int]:
+    """The envelope of an answer that is what was asked for, the bytes that may land, and cleaned.
+
+    Raises:
+        Refused: it is none.
+    """
+    status, retry_after = reply.status, _retry_after(reply.headers)
+    if not has_body(status):
+        raise Refused(f"http_{status}", retry_after)
+    if _is_challenge(reply):
+        raise Refused(f"challenge_{status}", retry_after)
+    try:
+        document, landed, cleaned = parse(reply.body)
+    except Unreadable as failure:
+        reason = failure.reason if status == _HTTP_OK else f"http_{status}"
+        raise Refused(reason) from None
+    code = document.get("code") if isinstance(document, dict) else None
+    if code != "000000" and isinstance(code, str | int):
+        text = str(code)
+        raise Refused(f"code_{text if _CODE.fullmatch(text) else 'unreadable'}")
+    if status != _HTTP_OK:
+        raise Refused(f"http_{status}")
+    if code != "000000":
+        raise Refused("wrong_shape")
+    if document.get("success") is False:
+        raise Refused("not_successful")
+    return document, landed, cleaned
+
+
+def _is_challenge(reply: Reply) -> bool:
+    """Whether a web firewall asks for proof of a browser, which is as final as 403.
+
+    The documented ones are 202 and 405 with the firewall's header; in front of it others answer
+    with a page for people, or with nothing. None of it is a thing that the API itself says.
+    """
+    if _FIREWALL in reply.headers:
+        return True
+    if reply.status in (202, 405):
+        return not reply.body.strip() or _HTML.match(reply.body) is not None
+    return reply.status == _HTTP_OK and _HTML.match(reply.body) is not None
 
 
 def _check_items(data: Any) -> bool:
@@ -327,17 +339,24 @@ def _count(value: Any) -> int | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the exchange asks to wait: a number, or a date (RFC 9110, 10.2.3)."""
+    """Seconds that the exchange asks to wait: a number, or a date (RFC 9110, 10.2.3).
+
+    A date counts from the server's own, where it says one: the clocks need not agree.
+    """
     text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _LONGEST_WAIT)
+    until = _moment(text)
+    if until is None:
+        return None
+    now = _moment(headers.get("Date", "")) or utc_now()
+    return max(0.0, min((until - now).total_seconds(), _LONGEST_WAIT))
+
+
+def _moment(text: str) -> datetime | None:
+    """What an HTTP date says."""
     try:
         moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.now(UTC)).total_seconds()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, min(seconds, _LONGEST_WAIT))

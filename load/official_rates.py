@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from load.beside import Job, PriceReading, Refused, get_json
+from load.beside import Host, Job, PriceReading
+from load.client import Refused
 from load.numbers import SOUND, positive
 from load.text import is_code, printable
 
@@ -43,11 +44,11 @@ class Landed:
         return now >= self.next_at and now - self.asked_at >= ASK_AGAIN_AFTER
 
 
-def job(base_url: str, landed: Landed | None) -> Job:
+def job(landed: Landed | None) -> Job:
     """Fills a reading with the rates of now; with none where they have landed already."""
 
-    def fill(reading: PriceReading) -> None:
-        status, document = get_json(base_url + PATH)
+    def fill(reading: PriceReading, host: Host) -> None:
+        status, document = host.get_json(PATH)
         if status != 200:
             raise Refused(f"http_{status}")
         take(reading, document)

@@ -17,7 +17,7 @@ def ask_beside(
 
     `assets` are those of the books that this cycle reads; a cycle without any asks for nothing.
     """
-    beside = Beside()
+    beside = Beside(settings.user_agent)
     if not assets:
         return beside
     if settings.rates_url is None:
@@ -28,7 +28,8 @@ def ask_beside(
         if landed is None or landed.is_due(now):
             beside.ask(
                 PriceReading(official_rates.KIND, official_rates.SOURCE, now),
-                official_rates.job(settings.rates_url, landed),
+                settings.rates_url,
+                official_rates.job(landed),
             )
         else:
             beside.outcomes[official_rates.KIND] = "current"
@@ -37,6 +38,7 @@ def ask_beside(
     else:
         beside.ask(
             PriceReading(spot_prices.KIND, spot_prices.SOURCE, now),
-            spot_prices.job(settings.spot_url, assets),
+            settings.spot_url,
+            spot_prices.job(assets),
         )
     return beside

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from load.beside import Job, PriceReading, Refused, get_json
+from load.beside import Host, Job, PriceReading
+from load.client import Refused
 from load.numbers import SOUND, positive
 from load.text import printable
 
@@ -37,17 +38,17 @@ def symbols_of(assets: Iterable[str]) -> dict[str, str]:
     return {f"{asset}{QUOTE}": asset for asset in sorted({*assets, DOLLAR} - {QUOTE})}
 
 
-def job(base_url: str, assets: Iterable[str]) -> Job:
+def job(assets: Iterable[str]) -> Job:
     """Fills a reading with the prices of these assets, as far as they are traded there."""
     wanted = symbols_of(assets)
 
-    def fill(reading: PriceReading) -> None:
-        take(reading, _answers(base_url + PATH, list(wanted)), wanted)
+    def fill(reading: PriceReading, host: Host) -> None:
+        take(reading, _answers(host, list(wanted)), wanted)
 
     return fill
 
 
-def _answers(url: str, symbols: Sequence[str]) -> list[Any]:
+def _answers(host: Host, symbols: Sequence[str]) -> list[Any]:
     """One request, if the host knows every symbol; it refuses all for one that it does not.
 
     Then they are asked in halves, politely, down to the unknown one.
@@ -60,7 +61,7 @@ def _answers(url: str, symbols: Sequence[str]) -> list[Any]:
         if requests:
             time.sleep(_SECONDS_BETWEEN)
         requests += 1
-        status, document = get_json(url, {"symbols": orjson.dumps(some).decode()})
+        status, document = host.get_json(PATH, {"symbols": orjson.dumps(some).decode()})
         if status == 200:
             if not isinstance(document, list):
                 raise Refused("wrong_shape")

@@ -6,15 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 UNDERSTOOD = "understood"
-# Upper bounds in seconds; the last is the longest that an answer is waited for, and there is one
-# bucket more beyond it.
+# Upper bounds in seconds; no attempt takes longer than the last but one (see `load.client.Limits`),
+# and there is one bucket more beyond them.
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 _BY_NAME = frozenset(
     {"http_403", "http_418", "http_429", "http_451", "timeout", "connection", "cut", "too_large"}
-    | {"not_json", "too_deep", "number_out_of_range", "wrong_shape"}
+    | {"not_json", "too_deep", "number_out_of_range", "wrong_shape", "not_successful"}
 )
-OUTCOMES = (UNDERSTOOD, *sorted(_BY_NAME), "http_5xx", "http_other", "code", "stopped", "other")
+_OTHERS = ("challenge", "http_5xx", "http_other", "code", "stopped", "other")
+OUTCOMES = (UNDERSTOOD, *sorted(_BY_NAME), *_OTHERS)
 
 
 def outcome_of(reason: str) -> str:
@@ -25,6 +26,8 @@ def outcome_of(reason: str) -> str:
         return "http_5xx"
     if reason.startswith("http_"):
         return "http_other"
+    if reason.startswith("challenge_"):
+        return "challenge"
     return "code" if reason.startswith("code_") else "other"
 
 

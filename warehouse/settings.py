@@ -1,6 +1,7 @@
 """Every setting of the project, read in this one place from the environment and `.env`."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from warehouse.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+_PROJECT = "p2p-market-warehouse"
 _CODE = re.compile(r"[A-Z0-9]{1,20}")
 
 # What a refusal says: the variable as the user wrote it, and what it may be.
@@ -24,6 +26,10 @@ _RULES = {
     "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com"),
     "rates_url": ("P2P_RATES_URL", "an address such as https://open.er-api.com, or off"),
     "spot_url": ("P2P_SPOT_URL", "an address such as https://data-api.binance.vision, or off"),
+    "user_agent": (
+        "P2P_USER_AGENT",
+        "a line of printable ASCII text, such as a name and a version",
+    ),
     "fiats": ("P2P_FIATS", "codes of letters and digits with commas between, such as VES,ARS"),
     "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
     "hot": ("P2P_HOT", "pairs of fiat and asset with commas between, such as VES/USDT,ARS/USDT"),
@@ -72,6 +78,9 @@ class Settings(BaseSettings):
     api_url: str = "https://p2p.binance.com"
     rates_url: str | None = "https://open.er-api.com"
     spot_url: str | None = "https://data-api.binance.vision"
+    user_agent: str = Field(
+        default_factory=lambda: f"{_PROJECT}/{version(_PROJECT)}", pattern=r"^[ -~]{1,200}$"
+    )
     fiats: Annotated[tuple[str, ...], NoDecode] = ()
     assets: Annotated[tuple[str, ...], NoDecode] = ()
     hot: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()

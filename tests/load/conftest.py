@@ -99,6 +99,7 @@ class Stub:
         self.override: Callable[[str, Json, int], Reply | None] = lambda *_: None
         self.requests: list[tuple[str, Json]] = []
         self.headers: list[dict[str, str]] = []
+        self.connections: set[Any] = set()
         self.url = ""
         self.outside: dict[str, Reply | Callable[[str], Reply]] = {}
         """What the hosts beside the exchange answer, by path."""
@@ -179,6 +180,7 @@ def served() -> Iterator[Stub]:
         wbufsize = -1
 
         def do_POST(self) -> None:
+            told.connections.add(self.client_address)
             body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._send(told.answer(self.path, body, dict(self.headers)))
 
@@ -189,7 +191,7 @@ def served() -> Iterator[Stub]:
 
         def _send(self, reply: Reply) -> None:
             status, content, *more = reply if isinstance(reply, tuple) else (200, reply)
-            self.send_response(status)
+            self.send_response_only(status)  # with no time but what a test gives it
             headers = {"Content-Length": str(len(content)), **(more[0] if more else {})}
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -188,7 +188,7 @@ def test_a_failed_book_is_an_incomplete_snapshot_and_not_a_failed_cycle(
 ) -> None:
     stub.override = search_only(
         lambda body, _: (
-            b"<html>" if body["page"] == 2 else (503, b"") if body["asset"] == "BTC" else None
+            b"no page" if body["page"] == 2 else (503, b"") if body["asset"] == "BTC" else None
         )
     )
     report = loader.run()
@@ -209,7 +209,7 @@ def test_after_an_incomplete_reading_an_equal_book_lands_its_pages_all_the_same(
     loader: Loader, stub: Stub
 ) -> None:
     loader.run()
-    stub.override = search_only(lambda body, _: b"<html>" if body["page"] == 2 else None)
+    stub.override = search_only(lambda body, _: b"no page" if body["page"] == 2 else None)
     loader.run()
     stub.override = lambda *_: None
     report = loader.run()

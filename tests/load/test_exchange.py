@@ -3,39 +3,25 @@
 import gzip
 import threading
 import tracemalloc
-from contextlib import suppress
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from load.client import LARGEST_BODY
 from load.exchange import (
-    LARGEST_ANSWER,
     SEARCH,
     TRIES,
     CallFailed,
     Exchange,
     Unreachable,
-    _retry_after,
 )
 from load.offers import offer_number
 from load.pacing import Pacer
-from tests.load.conftest import Clock, FakeTime, Json, Reply, Stub, envelope, offer
+from tests.load.conftest import Clock, Json, Reply, Stub, envelope, offer
 
 GO = threading.Event()
-dates = st.builds(
-    "{}, {} {} {} {}:{}:{} {}".format,
-    st.sampled_from(["Mon", "Sun", "", "x"]),
-    st.sampled_from(["01", "31", "0", "-1", "9" * 30]),
-    st.sampled_from(["Jan", "Feb", "Nov", "Xyz"]),
-    st.sampled_from(["2026", "0001", "9999", "99", "9" * 30, "-5"]),
-    *[st.sampled_from(["00", "23", "61", "9" * 30])] * 3,
-    st.sampled_from(["GMT", "+0000", "-2359", "+9999999999", "EST", "", "9" * 30]),
-)
 
 
 def search(exchange: Exchange, page: int = 1) -> Any:
@@ -58,17 +44,22 @@ def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
     [
         ((429, b""), "http_429"),
         ((418, b"", {"Retry-After": "1"}), "http_418"),
-        ((403, b"<html>no</html>"), "http_403"),
-        ((451, b"<html>no</html>"), "http_451"),
         ((500, b"{}"), "http_500"),
         ((503, b"<html>"), "http_503"),
         ((404, b'{"path":"/x"}'), "http_404"),
         ((302, b"", {"Location": "http://127.0.0.1:9/"}), "http_302"),
+        ((302, b"", {"Location": "http://x/\xe9\xff"}), "http_302"),
+        ((302, b"", {"Location": "http://[::1"}), "http_302"),
+        ((405, b'{"message":"not this method"}'), "http_405"),
+        ((400, b"<html>Bad Request</html>"), "http_400"),
         ((400, b'{"code":"000002","message":"illegal parameter","data":null}'), "code_000002"),
         (envelope(None, code="000002"), "code_000002"),
         (envelope(None, code="\x1b[2J\n"), "code_unreadable"),
-        (b"<html>down for maintenance</html>", "not_json"),
+        (b"down for maintenance", "not_json"),
+        (b"<?xml version='1.0'?>", "not_json"),
         (b"", "not_json"),
+        (envelope([], 0, success=False), "not_successful"),
+        (envelope([offer(1)], 1, success=False), "not_successful"),
         (b'{"code":"000000","data":[', "not_json"),
         (b'{"code":"000000","data":[{"adv":{"price":NaN}}]}', "not_json"),
         (b'{"code":"000000","data":[{"adv":{"price":1e400}}]}', "number_out_of_range"),
@@ -114,49 +105,11 @@ def test_a_page_beyond_all_measure_is_refused_by_name_and_not_held(
     finally:
         tracemalloc.stop()
     assert reason == "too_large"
-    assert held < 3 * LARGEST_ANSWER
+    assert held < 3 * LARGEST_BODY
     stub.override = lambda *_: None
     assert reason_of(exchange, stub, b"[" + b"1," * 25_000_000 + b"1]") == "too_large"
     stub.override = lambda *_: None
     assert len(search(exchange)) == 1
-
-
-def test_a_page_that_drips_is_not_waited_for(pacer: Pacer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("load.exchange.ANSWER_SECONDS", 0.02)
-    hung_up = threading.Event()
-
-    class Dripping(BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(65_536)
-            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            with suppress(OSError):
-                while not hung_up.wait(0.005):
-                    self.request.sendall(b" ")
-
-    with ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        with pytest.raises(CallFailed) as failure:
-            search(Exchange(f"http://127.0.0.1:{server.server_address[1]}", pacer))
-        hung_up.set()
-        server.shutdown()
-    assert failure.value.reason == "timeout"
-
-
-def test_a_silent_exchange_is_a_timeout(
-    exchange: Exchange, stub: Stub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("load.exchange.READ_SECONDS", 0.05)
-    released = threading.Event()
-
-    def silent(*_: object) -> Reply:
-        released.wait(5)
-        return b""
-
-    stub.override = silent
-    with pytest.raises(CallFailed) as failure:
-        search(exchange)
-    released.set()
-    assert failure.value.reason == "timeout"
 
 
 def test_nobody_listening_is_no_connection_and_found_out_soon(pacer: Pacer) -> None:
@@ -167,7 +120,10 @@ def test_nobody_listening_is_no_connection_and_found_out_soon(pacer: Pacer) -> N
     assert pacer.counts.attempts == 3
 
 
-@pytest.mark.parametrize("reply", [(503, b""), b"not json", envelope(None, code="000002")])
+@pytest.mark.parametrize(
+    "reply",
+    [(503, b""), b"not json", envelope(None, code="000001"), envelope([], 0, success=False)],
+)
 def test_a_passing_failure_is_tried_again(exchange: Exchange, stub: Stub, reply: Reply) -> None:
     stub.put("VES-USDT-BUY", [offer(1)])
     stub.override = lambda _path, _body, times: reply if times < TRIES else None
@@ -180,30 +136,6 @@ def test_every_attempt_pays(exchange: Exchange, stub: Stub, pacer: Pacer) -> Non
         search(exchange)
     assert pacer.counts.attempts == TRIES == len(stub.requests)
     assert pacer.counts.retries == TRIES - 1
-
-
-def test_retry_after_is_waited_for(exchange: Exchange, stub: Stub, time: FakeTime) -> None:
-    stub.put("VES-USDT-BUY", [])
-    replies: dict[int, Reply] = {1: (429, b"", {"Retry-After": "77"})}
-    stub.override = lambda _path, _body, times: replies.get(times)
-    start = time.now()
-    search(exchange)
-    assert time.now() - start >= 77
-
-
-@given(st.one_of(st.text(alphabet="0123456789", max_size=30), st.text(max_size=30), dates))
-def test_whatever_retry_after_says_it_is_seconds_of_a_week_at_most_or_nothing(text: str) -> None:
-    seconds = _retry_after({"Retry-After": text})
-    assert seconds is None or 0 <= seconds <= 7 * 86_400
-
-
-def test_forbidden_twice_with_nothing_ever_read_is_out_of_reach(
-    exchange: Exchange, stub: Stub, pacer: Pacer
-) -> None:
-    stub.override = lambda *_: (403, b"<html>")
-    with pytest.raises(Unreachable):
-        search(exchange)
-    assert len(stub.requests) == 2
 
 
 def test_the_key_is_sent_and_never_logged(
@@ -253,10 +185,25 @@ def test_a_page_is_asked_for_with_the_cookies_of_the_answer_before(
     assert [body["page"] for _, body in stub.requests] == [1, 22, 333]
 
 
-def test_a_thread_keeps_its_connection(exchange: Exchange, stub: Stub) -> None:
-    for page in range(1, 4):
-        search(exchange, page)
-    assert exchange._session() is exchange._session()
+def test_a_thread_keeps_its_connection_and_has_one_of_its_own(
+    exchange: Exchange, stub: Stub
+) -> None:
+    def read() -> None:
+        for page in range(1, 4):
+            search(exchange, page)
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    assert (len(stub.requests), len(stub.connections)) == (6, 2)
+
+
+def test_who_asks_is_said_as_it_is_set(stub: Stub, pacer: Pacer) -> None:
+    search(Exchange(stub.url, pacer, user_agent="somebody/7"))
+    search(Exchange(stub.url, pacer))
+    said = [sent["User-Agent"] for sent in stub.headers]
+    assert said == ["somebody/7", "p2p-market-warehouse"]
 
 
 @pytest.mark.parametrize(

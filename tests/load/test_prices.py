@@ -1,6 +1,7 @@
 """Official rates and spot prices: when they are asked for, what is believed, what failing costs."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from load import official_rates, own_rates, spot_prices
-from load.beside import PriceReading, Refused
+from load.beside import Host, PriceReading
+from load.client import Refused
 from load.official_rates import Landed
 from load.own_rates import import_rates
 from simulator.market import Market
@@ -127,8 +129,9 @@ def test_what_landed_and_does_not_count_is_asked_for_again(asking: Loader) -> No
 )
 def test_an_answer_that_is_none_is_a_reason(stub: Stub, reply: Reply, reason: str) -> None:
     stub.outside = {RATES: reply}
+    host = Host(stub.url, "a test", threading.Event())
     with pytest.raises(Refused, match=f"^{reason}$"):
-        official_rates.job(stub.url, None)(PriceReading("official_rates", "x", NOON))
+        official_rates.job(None)(PriceReading("official_rates", "x", NOON), host)
 
 
 def test_a_host_that_fails_costs_the_cycle_nothing_and_is_named(asking: Loader, stub: Stub) -> None:

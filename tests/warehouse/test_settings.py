@@ -1,5 +1,6 @@
 """Settings: what is taken, what is refused, and what is never shown."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_host_beside_the_exchange_may_be_off(monkeypatch: pytest.MonkeyPatch) 
     assert (settings.rates_url, settings.spot_url) == (None, "https://mirror.example")
 
 
+def test_who_asks_is_the_project_and_its_version_unless_another_name_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings(_env_file=None).user_agent == (
+        f"p2p-market-warehouse/{version('p2p-market-warehouse')}"
+    )
+    monkeypatch.setenv("P2P_USER_AGENT", "desk 7 (desk@example.org)")
+    assert load_settings(_env_file=None).user_agent == "desk 7 (desk@example.org)"
+
+
 def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("EXTRACTION_INTERVAL", "")
@@ -88,6 +99,10 @@ def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("P2P_API_URL", "https://"),
         ("P2P_API_URL", "http://[::1"),
         ("P2P_API_URL", "http://host:port"),
+        ("P2P_USER_AGENT", "a\r\nX-Injected: b"),
+        ("P2P_USER_AGENT", "a\nb"),
+        ("P2P_USER_AGENT", "é"),
+        ("P2P_USER_AGENT", "a" * 201),
         ("P2P_RATES_URL", "open.er-api.com"),
         ("P2P_SPOT_URL", "none"),
         ("P2P_LOG_FORMAT", "xml"),
