@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+ASKING_SECONDS = 5.0  # that a request to the exchange waits for its turn
 LEAST_FREE = 0.1  # of the disk; below it PostgreSQL soon stops
 LEAST_COVERAGE = 0.95
 LEAST_HEADROOM = timedelta(days=1)
@@ -170,19 +171,37 @@ def _archive(settings: Settings, url: str) -> Finding:
 
 
 def _exchange(settings: Settings) -> Finding:
-    """Whether the exchange answers, by one request."""
-    import requests
+    """Whether the exchange answers, by one request; by none while it keeps this address out."""
+    import threading
 
+    from load.client import FORBIDDING, Client, Refused
+    from load.pacing import Stopped, pacer_of
+
+    stop = threading.Event()
+    client = Client(settings.api_url, {"User-Agent": settings.user_agent})
     try:
-        with requests.get(settings.api_url, timeout=10, stream=True) as answer:
-            status = answer.status_code
-    except requests.RequestException as error:
+        pacer = pacer_of(settings)
+        pacer.open(ASKING_SECONDS)
+        pacer.admit(stop)
+        status = client.get("/", stop).status
+    except UserError as refusal:
+        return wrong("exchange", f"not asked: {refusal}", "mend that, then ask again")
+    except Stopped:
+        why = f" ({pacer.bar.reason})" if pacer.bar else ""
         return wrong(
             "exchange",
-            f"no answer from {settings.api_url} ({type(error).__name__})",
+            f"it keeps this address out{why}, and was not asked",
+            "wait; p2p run says until when",
+        )
+    except Refused as refused:
+        return wrong(
+            "exchange",
+            f"no answer from {settings.api_url} ({refused.reason})",
             "check the network and P2P_API_URL",
         )
-    if status in (403, 418, 429):
+    finally:
+        client.close()
+    if status in FORBIDDING:
         return wrong(
             "exchange",
             f"it answers {status}: this address asks too much, or may not ask",

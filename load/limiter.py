@@ -11,16 +11,22 @@ from dataclasses import dataclass
 from typing import Protocol
 
 THROTTLED = frozenset({"http_429", "http_418"})
-FORBIDDEN = frozenset({"http_403", "http_451"})
+_FORBIDDEN_PREFIXES = ("http_403", "http_451", "challenge_")
 # An answer that is merely wrong (a code, a shape) shows a server that lives.
 _SICK_PREFIXES = ("http_5", "timeout", "connection")
 
+BURST = 4  # requests at once, of one process: as many as are under way together
 SLOWEST = 0.1  # requests a second, however often the exchange says "too fast"
 FIRST_BLOCK_SECONDS = 5.0
 LONGEST_BLOCK_SECONDS = 300.0
-BAN_SECONDS = 120.0  # 418 bans start at two minutes
+BAN_SECONDS = 120.0  # 418 bans start at two minutes, and no cycle waits for a longer block
 CREEP = 0.02  # share of the full rate that each success gives back
 POLL_SECONDS = 0.25  # a probe's outcome is worth waiting for
+
+
+def is_forbidden(reason: str) -> bool:
+    """Whether a failure says that this address is not to ask: asking again makes it worse."""
+    return reason.startswith(_FORBIDDEN_PREFIXES)
 
 
 def is_sick(reason: str) -> bool:
@@ -34,7 +40,8 @@ class Turn:
 
     `hold` above 0 is for how many seconds nothing may go out, and no turn was taken. Otherwise the
     turn comes in `wait` seconds, at the time `at` of the limiter's own clock. `changes` counts the
-    blocks and openings so far: a turn that was reserved before one of them is void.
+    blocks and openings so far: a turn that was reserved before one of them is void. `why` is the
+    reason of the last of them; `is_barred` says that `hold` is too long for a cycle to wait.
     """
 
     hold: float
@@ -43,6 +50,8 @@ class Turn:
     is_probe: bool = False
     is_alone: bool = False
     at: float = 0.0
+    why: str = ""
+    is_barred: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,14 +134,18 @@ class Breaker:
     SHARE = 0.75
     FIRST_OPEN_SECONDS = 5.0
     LONGEST_OPEN_SECONDS = 600.0
+    LASTING_SECONDS = 40.0  # what the next opening would last after three in a row
     PROBE_SECONDS = 120.0  # a probe without an outcome for so long is lost: its process was killed
 
     def __init__(self) -> None:
         """Start closed."""
         self.state = "closed"
         self.opened = 0
+        self.is_forbidden = False
+        """It was being forbidden that opened it last."""
+        self.open_for = self.FIRST_OPEN_SECONDS
+        """Seconds of the next opening."""
         self._outcomes: deque[bool] = deque(maxlen=self.WINDOW)
-        self._open_for = self.FIRST_OPEN_SECONDS
         self._open_until = 0.0
         self._probe_until = 0.0
 
@@ -154,7 +167,7 @@ class Breaker:
             return
         if self.state == "half-open":
             self._outcomes.clear()
-            self._open_for = self.FIRST_OPEN_SECONDS
+            self.open_for = self.FIRST_OPEN_SECONDS
         self.state = "closed"
         self._outcomes.append(True)
 
@@ -170,11 +183,27 @@ class Breaker:
             or (len(self._outcomes) >= self.AT_LEAST and share >= self.SHARE)
         ):
             self.state, self.opened = "open", self.opened + 1
-            self._open_until = now + self._open_for
-            self._open_for = min(self._open_for * 2, self.LONGEST_OPEN_SECONDS)
+            self._open_until = now + self.open_for
+            self.open_for = min(self.open_for * 2, self.LONGEST_OPEN_SECONDS)
+            self.is_forbidden = at_once
             self._outcomes.clear()
             return True
         return False
+
+    @property
+    def is_lasting(self) -> bool:
+        """Open for being forbidden three times in a row, the last two by its probes."""
+        is_long = self.open_for >= self.LASTING_SECONDS
+        return self.state == "open" and self.is_forbidden and is_long
+
+    def open_left(self, now: float) -> float:
+        """Seconds until the next attempt may probe."""
+        return max(0.0, self._open_until - now) if self.state == "open" else 0.0
+
+    def reopen(self, now: float, seconds: float, open_for: float) -> None:
+        """Be open for so long yet, as another's breaker was that was forbidden."""
+        self.state, self.is_forbidden = "open", True
+        self.open_for, self._open_until = open_for, now + seconds
 
     def abandoned(self) -> None:
         """A probe ended without an outcome: the next attempt is the probe."""
@@ -193,6 +222,8 @@ class LocalLimiter:
         self._now = now
         self._blocked_until = 0.0
         self._next_block = FIRST_BLOCK_SECONDS
+        self.why = ""
+        """The reason of the last block or opening."""
         self._changes = 0
         self._lock = threading.Lock()
 
@@ -205,21 +236,23 @@ class LocalLimiter:
         """Seconds for which everyone is blocked still."""
         return max(0.0, self._blocked_until - self._now())
 
-    def slow_down(self, share: float, blocked_seconds: float) -> None:
+    def slow_down(self, share: float, blocked_seconds: float, why: str) -> None:
         """Take over a share of the full rate, and a block, from another limiter."""
         with self._lock:
             self._bucket.rate = min(self._bucket.rate, share * self.full_rate)
-            self._block(self._now(), blocked_seconds)
+            self._block(self._now(), blocked_seconds, why)
 
     def reserve(self) -> Turn:
         """Take the next turn, or learn how long nothing may go out."""
         with self._lock:
             now = self._now()
             hold = self._blocked_until - now
+            is_barred = hold > BAN_SECONDS
             if hold <= 0:
                 hold = self.breaker.hold(now)
+                is_barred = self.breaker.is_lasting
             if hold > 0:
-                return Turn(hold, 0.0, self._changes)
+                return Turn(hold, 0.0, self._changes, why=self.why, is_barred=is_barred)
             is_probe = self.breaker.state == "half-open"
             self._changes += is_probe
             wait = self._bucket.reserve(now)
@@ -246,12 +279,13 @@ class LocalLimiter:
             now, is_late = self._now(), self._is_late(turn)
             if reason in THROTTLED:
                 return Blow(self._throttle(now, reason, retry_after, is_late))
-            if reason in FORBIDDEN or is_sick(reason):
-                blocked = self._block(now, retry_after or 0.0)
+            if is_forbidden(reason) or is_sick(reason):
+                blocked = self._block(now, retry_after or 0.0, reason)
                 if is_late and self.breaker.state == "half-open":
                     return Blow(blocked)  # only the probe says how the exchange is now
-                opened = self.breaker.failed(now, at_once=reason in FORBIDDEN)
-                self._changes += opened
+                opened = self.breaker.failed(now, at_once=is_forbidden(reason))
+                if opened:
+                    self._changes, self.why = self._changes + 1, reason
                 return Blow(blocked, opened)
             self._answered(is_late)
             return Blow()
@@ -283,15 +317,15 @@ class LocalLimiter:
             slowest = min(SLOWEST, self.full_rate)
             self._bucket.rate = max(slowest, self._bucket.rate / 2)
         self.breaker.abandoned()
-        return self._block(now, retry_after)
+        return self._block(now, retry_after, reason)
 
-    def _block(self, now: float, seconds: float) -> float:
+    def _block(self, now: float, seconds: float, why: str) -> float:
         """Block everyone; returns by how many seconds the block grew."""
         until = now + seconds
         if seconds <= 0 or until <= self._blocked_until:
             return 0.0
         grown = until - max(now, self._blocked_until)
-        self._blocked_until = until
+        self._blocked_until, self.why = until, why
         self._bucket.drain(until)
         self._changes += 1
         return grown

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from load.limiter import THROTTLED, BreakerState, Limiter, LocalLimiter, Turn
+from load.bans import FILE, LastingLimiter
+from load.limiter import BURST, THROTTLED, BreakerState, Limiter, LocalLimiter, Turn
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """The caller asked to stop, or the time given to the cycle is used up: no attempt was made."""
+    """The caller asked to stop, or the cycle is over: there is no answer, and no failure either."""
 
 
 class Timekeeper(Protocol):
@@ -42,6 +43,14 @@ class RealTime:
     def wait(self, seconds: float, stop: threading.Event) -> None:
         """Sleep, but wake at once for `stop`."""
         stop.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Why nothing goes out any more in this cycle, and until when, on the clock of the pacer."""
+
+    reason: str
+    until: float
 
 
 @dataclass
@@ -67,12 +76,12 @@ class Pacer:
         self,
         rate: float,
         *,
-        burst: int = 4,
+        burst: int = BURST,
         time: Timekeeper | None = None,
         chance: random.Random | None = None,
         limiter: Limiter | None = None,
     ) -> None:
-        """Allow `rate` requests a second and at most 4 at once, or what a shared `limiter` allows.
+        """Allow `rate` requests a second and a few at once, or what `limiter` allows.
 
         `deadline`, on the clock of `time`, is when a cycle gives up waiting. `time` and `chance`
         are for tests.
@@ -80,7 +89,9 @@ class Pacer:
         self.time = time or RealTime()
         self.counts = Counts()
         self.deadline = float("inf")
-        self._limiter = limiter or LocalLimiter(rate, min(burst, 4), self.time.now)
+        self.bar: Bar | None = None
+        """Set once the exchange keeps us out for longer than the cycle waits."""
+        self._limiter = limiter or LocalLimiter(rate, min(burst, BURST), self.time.now)
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._lock = threading.Lock()
         self._own = threading.local()
@@ -95,6 +106,10 @@ class Pacer:
         """The circuit breaker, as it was last seen."""
         return self._limiter.breaker
 
+    def open(self, seconds: float) -> None:
+        """Begin a cycle, which gives up waiting after so many seconds."""
+        self.deadline, self.bar = self.time.now() + seconds, None
+
     def close(self) -> None:
         """Let no further attempt out: every thread that waits gets `Stopped` within a second."""
         self.deadline = float("-inf")
@@ -103,12 +118,17 @@ class Pacer:
         """Wait for a turn.
 
         Raises:
-            Stopped: `stop` is set, or the turn would come after the deadline.
+            Stopped: `stop` is set, the turn would come after the deadline, or the exchange keeps
+                us out: then nobody else gets one either.
         """
         asked = self.time.now()
         while True:
             self._wait(0, stop)  # who is stopped takes no turn away from others
             turn = self._limiter.reserve()
+            held_until = self.time.now() + turn.hold
+            if turn.is_barred or (turn.hold > 0 and held_until > self.deadline):
+                self.bar = Bar(turn.why, held_until)
+                self.close()
             admitted = False
             try:
                 self._wait(max(turn.hold, turn.wait), stop)
@@ -179,9 +199,9 @@ def pacer_of(settings: Settings) -> Pacer:
         UserError: that Redis does not answer.
     """
     rate, redis_url = settings.requests_per_second, settings.redis_url
+    exchange = urlsplit(settings.api_url).netloc.rpartition("@")[2]
     if redis_url is None:
-        return Pacer(rate)
+        return Pacer(rate, limiter=LastingLimiter(rate, settings.home / FILE, exchange))
     from load.shared_pacing import SharedLimiter  # its client takes 0.3 s to import
 
-    exchange = urlsplit(settings.api_url).netloc.rpartition("@")[2]
     return Pacer(rate, limiter=SharedLimiter(redis_url.get_secret_value(), exchange, rate))

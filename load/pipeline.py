@@ -22,6 +22,7 @@ from load.memory import remember_batch
 from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
+from load.reach import ExchangeOutOfReach, out_of_reach, require_reach
 from load.readers import Readers
 from load.reading import Reading
 from load.report import CycleReport, Progress
@@ -41,10 +42,6 @@ IN_FLIGHT = 4
 SHORTEST_CYCLE_SECONDS = 300.0
 SMALL_CATALOGUE = 20  # readings that may wait for the first batch of books: a load costs 0.3 s
 NOT_LANDABLE = "refused_by_warehouse"
-
-
-class ExchangeOutOfReach(UserError):
-    """Nothing that the exchange answered could be read: there is no cycle to speak of."""
 
 
 def run_cycle(
@@ -115,6 +112,7 @@ class _Cycle:
         self.exchange = Exchange(
             settings.api_url,
             pacer,
+            user_agent=settings.user_agent,
             api_key=key.get_secret_value() if key else None,
             clock=clock,
         )
@@ -131,9 +129,7 @@ class _Cycle:
             self.state = self.landing.state()
             with self.warehouse.connect(autocommit=True) as connection:
                 follow_catalogue(self.state, connection, self.clock() - catalogue.MAX_AGE)
-        self.pacer.deadline = self.pacer.time.now() + max(
-            self.interval_seconds, SHORTEST_CYCLE_SECONDS
-        )
+        self.pacer.open(max(self.interval_seconds, SHORTEST_CYCLE_SECONDS))
         if catalogue_only:
             catalogue.outdate(self.state.catalogue)
         else:
@@ -154,24 +150,16 @@ class _Cycle:
             elif self.unlanded.catalogue:
                 self._land(self.unlanded)
         except Unreachable as failure:
-            raise self._out_of_reach() from failure
+            raise out_of_reach(self.exchange, self.settings.api_url, self.clock) from failure
         finally:
             self.meter.pulse()  # also of a cycle that fails: what it was answered counts
             self.pacer.close()
             self.readers.close()
             self.exchange.close()
-        if self.exchange.last_failure and not self.exchange.understood and not self.stop.is_set():
-            raise self._out_of_reach()  # told to wait for longer than the cycle lasts
+        require_reach(self.exchange, self.settings.api_url, self.clock, self.stop)
         if not catalogue_only:
             self._finish()
         return self.report
-
-    def _out_of_reach(self) -> ExchangeOutOfReach:
-        return ExchangeOutOfReach(
-            f"P2P_API_URL={printable(self.settings.api_url)} is out of reach "
-            f"({self.exchange.last_failure}): check the address and the network, "
-            "or see `make demo`, which needs neither."
-        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from load import limiter
-from load.limiter import FORBIDDEN, THROTTLED, Blow, Breaker, LocalLimiter, Turn, is_sick
+from load.limiter import THROTTLED, Blow, Breaker, LocalLimiter, Turn, is_forbidden, is_sick
 from load.text import printable
 from warehouse.errors import UserError
 
@@ -38,7 +38,7 @@ SERVER_CLOCK = "local t = redis.call('TIME'); local clock = t[1] + t[2] / 1e6"
 _READ = f"""
 local s = {{full_at = 0, share = 1, blocked = 0, next_block = {limiter.FIRST_BLOCK_SECONDS},
     changes = 0, state = 'closed', opened = 0, open_for = {Breaker.FIRST_OPEN_SECONDS},
-    open_until = 0, probe_until = 0, outcomes = '', last = 0, skew = 0}}
+    open_until = 0, probe_until = 0, outcomes = '', last = 0, skew = 0, forbidden = 0, why = ''}}
 local stored = redis.call('HGETALL', KEYS[1])
 for i = 1, #stored, 2 do s[stored[i]] = tonumber(stored[i + 1]) or stored[i + 1] end
 s.skew = math.max(s.skew, s.last - clock) -- the server's clock was set back: ours stands still
@@ -49,7 +49,10 @@ local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 _RESERVE = f"""
 local hold, wait, at, is_probe = s.blocked - now, 0, 0, 0
+local is_barred = hold > {limiter.BAN_SECONDS} and 1 or 0
 if hold <= 0 and s.state ~= 'closed' then
+    local is_lasting = s.forbidden == 1 and s.open_for >= {Breaker.LASTING_SECONDS}
+    is_barred = s.state == 'open' and now < s.open_until and is_lasting and 1 or 0
     hold = s.state == 'open' and s.open_until - now
         or now < s.probe_until and {limiter.POLL_SECONDS} or 0
     if hold <= 0 then
@@ -66,17 +69,18 @@ end
 redis.call('ZADD', KEYS[2], now, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - {PEER_SECONDS})
 redis.call('EXPIRE', KEYS[2], {PEER_SECONDS})
-local said = {{math.max(hold, 0), wait, is_probe, at, redis.call('ZCARD', KEYS[2])}}
+local said = {{math.max(hold, 0), wait, is_probe, at, redis.call('ZCARD', KEYS[2]), is_barred}}
 """
 
 _OUTCOME = f"""
 local kind, seen, seconds, share = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local is_late = seen >= 0 and seen ~= s.changes
+local why, is_late = ARGV[7], seen >= 0 and seen ~= s.changes
 local grown, opened = 0, 0
 local function block()
     local ends = now + seconds
     if seconds > 0 and ends > s.blocked then
         grown, s.blocked, s.changes = ends - math.max(now, s.blocked), ends, s.changes + 1
+        s.why = why
         s.full_at = math.max(s.full_at, ends + (burst - 1) / (rate * s.share))
     end
 end
@@ -97,9 +101,10 @@ local function failed()
     if kind == 'forbidden' or s.state == 'half-open' or #s.outcomes >= {Breaker.AT_LEAST}
         and failures / #s.outcomes >= {Breaker.SHARE} then
         s.state, s.outcomes, opened = 'open', '', 1
-        s.opened, s.changes = s.opened + 1, s.changes + 1
+        s.opened, s.changes, s.why = s.opened + 1, s.changes + 1, why
         s.open_until = now + s.open_for
         s.open_for = math.min(s.open_for * 2, {Breaker.LONGEST_OPEN_SECONDS})
+        s.forbidden = kind == 'forbidden' and 1 or 0
     end
 end
 if kind == 'understood' then
@@ -145,7 +150,7 @@ for _, value in ipairs({{s.changes, s.share, math.max(s.blocked - now, rest)}}) 
     said[#said + 1] = value
 end
 for i, value in ipairs(said) do said[i] = string.format('%.17g', value) end
-said[#said + 1] = s.state
+said[#said + 1], said[#said + 2] = s.state, s.why
 return said
 """
 
@@ -182,7 +187,7 @@ class SharedLimiter:
         self._name = f"{platform.node()}:{os.getpid()}"
         self._lock = threading.Lock()
         self._shared_breaker = SharedBreaker()
-        self._share, self._peers, self._blocked_until = 1.0, 1, 0.0
+        self._share, self._peers, self._blocked_until, self._why = 1.0, 1, 0.0, ""
         self._alone: LocalLimiter | None = None
         self._ask_at = 0.0
         try:
@@ -197,7 +202,7 @@ class SharedLimiter:
             )
             self._reservation = self._redis.register_script(clock + _READ + _RESERVE + _WRITE)
             self._outcome = self._redis.register_script(clock + _READ + _OUTCOME + _WRITE)
-            self._learn(self._outcome(self._keys, [rate, BURST, "look", -1, 0, 1])[2:])
+            self._learn(self._outcome(self._keys, [rate, BURST, "look", -1, 0, 1, ""])[2:])
         except (RedisError, OSError, TypeError, ValueError) as error:
             raise UserError(
                 f"REDIS_URL: no pace can be shared over this Redis ({_first_line(error)}): start "
@@ -221,11 +226,12 @@ class SharedLimiter:
         said = self._ask(lambda: self._reservation(self._keys, [*self._terms, self._name]))
         if said is None:
             return self._reserve_alone()
-        hold, wait, is_probe, at, peers = map(float, said[:5])
+        hold, wait, is_probe, at, peers, is_barred = map(float, said[:6])
         with self._lock:
             self._peers = int(peers)
-            self._learn(said[5:])
-        return Turn(hold, wait, int(said[5]), is_probe > 0, at=at)
+            self._learn(said[6:])
+        why = self._why if hold > 0 else ""
+        return Turn(hold, wait, int(said[6]), is_probe > 0, at=at, why=why, is_barred=is_barred > 0)
 
     def is_valid(self, turn: Turn) -> bool:
         """Whether nobody was blocked, and nothing opened, since `turn` was reserved."""
@@ -244,11 +250,11 @@ class SharedLimiter:
         """An attempt failed: throttle all, open the breaker for all, or note a living server."""
         if reason in THROTTLED:
             kind = "banned" if reason == "http_418" else "throttled"
-        elif reason in FORBIDDEN:
+        elif is_forbidden(reason):
             kind = "forbidden"
         else:
             kind = "sick" if is_sick(reason) else "answered"
-        said = self._tell(kind, turn, retry_after or 0.0)
+        said = self._tell(kind, turn, retry_after or 0.0, reason)
         if said:
             opened = said[1] == "1"
             with self._lock:
@@ -272,10 +278,12 @@ class SharedLimiter:
             return Turn(limiter.POLL_SECONDS, 0.0, -1, is_alone=True)
         return replace(alone.reserve(), is_alone=True)
 
-    def _tell(self, kind: str, turn: Turn | None, seconds: float = 0.0) -> Sequence[str] | None:
+    def _tell(
+        self, kind: str, turn: Turn | None, seconds: float = 0.0, why: str = ""
+    ) -> Sequence[str] | None:
         seen = -1 if turn is None or turn.is_alone else turn.changes
         said = self._ask(
-            lambda: self._outcome(self._keys, [*self._terms, kind, seen, seconds, 1.0])
+            lambda: self._outcome(self._keys, [*self._terms, kind, seen, seconds, 1.0, why])
         )
         if said is not None:
             with self._lock:
@@ -284,7 +292,7 @@ class SharedLimiter:
 
     def _learn(self, said: Sequence[str]) -> None:
         self._share, self._blocked_until = float(said[1]), self._now() + float(said[2])
-        self._shared_breaker.state = said[3]
+        self._shared_breaker.state, self._why = said[3:5]
 
     def _ask(self, question: Callable[[], Sequence[str]]) -> Sequence[str] | None:
         """What Redis says; None when it does not answer, or did not shortly before."""
@@ -305,8 +313,8 @@ class SharedLimiter:
 
     def _come_back(self, alone: LocalLimiter) -> None:
         """Tell all what was learnt alone, before anything is asked."""
-        share = alone.rate / alone.full_rate
-        self._outcome(self._keys, [*self._terms, "slow down", -1, alone.blocked_for(), share])
+        share, why = alone.rate / alone.full_rate, alone.why
+        self._outcome(self._keys, [*self._terms, "slow down", -1, alone.blocked_for(), share, why])
         with self._lock:
             self._alone, self._shared_breaker.opened = None, alone.breaker.opened
         log.warning("pacing is shared again")
@@ -317,7 +325,7 @@ class SharedLimiter:
             return
         self._alone = LocalLimiter(self._full_rate / self._peers, 1, self._now)
         self._alone.breaker.opened = self._shared_breaker.opened
-        self._alone.slow_down(self._share, self._blocked_until - self._now())
+        self._alone.slow_down(self._share, self._blocked_until - self._now(), self._why)
         log.warning(
             "Redis does not answer: pacing alone, at this process's part of the rate",
             extra={"reason": _first_line(error), "peers": self._peers, "rate": self._alone.rate},

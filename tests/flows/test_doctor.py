@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from flows import doctor, ops
 from flows.doctor import Verdict, examine
+from load.bans import FILE, LastingLimiter
 from simulator.market import Market
 from simulator.server import Exchange
 from tests.conftest import PROJECT
@@ -179,6 +181,15 @@ def test_the_exchange_is_asked_only_when_told_to_and_once(
         assert "exchange" not in told
         (asked,) = [f for f in examine(ours, NOW, ask_exchange=True) if f.what == "exchange"]
         assert asked.verdict is Verdict.fine
+        assert exchange.requests.total() == 1
+        LastingLimiter(2, ours.home / FILE, urlsplit(exchange.url).netloc).failed(
+            None, "http_418", 600
+        )
+        (kept_out,) = [f for f in examine(ours, NOW, ask_exchange=True) if f.what == "exchange"]
+        assert kept_out.verdict is Verdict.wrong
+        assert "http_418" in kept_out.said
+        assert exchange.requests.total() == 1
+        (ours.home / FILE).unlink()
     (silent,) = [f for f in examine(ours, NOW, ask_exchange=True) if f.what == "exchange"]
     assert silent.verdict is Verdict.wrong
 

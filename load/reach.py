@@ -1,0 +1,55 @@
+"""What is said when the exchange cannot be had: not at all, or not for the rest of a cycle."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from load.exchange import Exchange
+from load.pacing import Bar
+from load.text import printable
+from warehouse.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class ExchangeOutOfReach(UserError):
+    """Nothing that the exchange answered could be read: there is no cycle to speak of."""
+
+
+def out_of_reach(exchange: Exchange, url: str, clock: Callable[[], datetime]) -> ExchangeOutOfReach:
+    """Why nothing could be read, in one line; until when, if the exchange keeps us out."""
+    place, bar = f"P2P_API_URL={printable(url)} is out of reach", exchange.pacer.bar
+    if bar is None:
+        return ExchangeOutOfReach(
+            f"{place} ({exchange.last_failure}): check the address and the network, "
+            "or see `make demo`, which needs neither."
+        )
+    return ExchangeOutOfReach(
+        f"{place} until {_end(exchange, bar, clock)} ({bar.reason}): nothing is asked of it "
+        "before. Then ask more slowly (P2P_REQUESTS_PER_SECOND), or from an address it lets in."
+    )
+
+
+def require_reach(
+    exchange: Exchange, url: str, clock: Callable[[], datetime], stop: threading.Event
+) -> None:
+    """At the end of a cycle: say whether the exchange broke it off.
+
+    Raises:
+        ExchangeOutOfReach: before anything was understood.
+    """
+    bar = exchange.pacer.bar
+    is_empty = not exchange.understood and not stop.is_set()
+    if is_empty and (bar or exchange.last_failure):
+        raise out_of_reach(exchange, url, clock)
+    if bar:
+        log.error(
+            "the exchange keeps this address out: what was read lands, the rest is left",
+            extra={"reason": bar.reason, "until": _end(exchange, bar, clock)},
+        )
+
+
+def _end(exchange: Exchange, bar: Bar, clock: Callable[[], datetime]) -> str:
+    seconds = max(0.0, bar.until - exchange.pacer.time.now())
+    return f"{clock() + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
