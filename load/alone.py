@@ -26,7 +26,7 @@ def only_loader(home: Path, warehouse: Warehouse) -> Iterator[Writer]:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = os.open(home / "dlt.lock", os.O_RDONLY | os.O_CREAT, 0o644)
+        lock = os.open(home / "dlt.lock", os.O_RDONLY | os.O_CREAT, 0o600)
     except OSError as error:
         raise UserError(
             f"P2P_HOME={home} cannot be used ({error.filename}: {error.strerror}): "

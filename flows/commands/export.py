@@ -46,7 +46,7 @@ def export(
             export(warehouse, mart, write, sys.stdout.buffer)
             return SUCCESS
         try:
-            with whole_file(file) as stream:
+            with whole_file(file, is_for_others=True) as stream:
                 rows = export(warehouse, mart, write, stream)
         except OSError as error:
             raise UserError(

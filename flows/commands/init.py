@@ -25,8 +25,8 @@ def init() -> int:
     out.print(f"The database is set up. Roles made: {', '.join(made) or 'none, they were there'}.")
     if made and settings.database_url is None:
         out.print(
-            "The embedded server asks for no password: only you reach its socket, and log in as "
-            "any of them."
+            "The embedded server asks for no password: it lets in only you and root, and as any "
+            "of them."
         )
     elif made:
         out.print(

@@ -26,6 +26,6 @@ def report(
     name = f"report-{pair.strip().upper().replace('/', '-')}" if pair else "report"
     file = out or settings.home / "docs" / f"{name}.html"
     with open_warehouse(settings) as warehouse:
-        write_report(warehouse, pair, file)
+        write_report(warehouse, pair, file, is_for_others=out is not None)
     print(f"Report: {file}")
     return SUCCESS

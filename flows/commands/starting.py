@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from warehouse.errors import UserError
+from warehouse.files import make_home, write_privately
 from warehouse.settings import Settings
 
 _SELDOM = (50_000, 20, 50)
@@ -41,7 +42,9 @@ def start(settings: Settings, *, verbose: bool = False, is_question: bool = Fals
     if settings.redis_url:
         password = urlsplit(settings.redis_url.get_secret_value()).password or ""
         secrets += [password, unquote(password)]
+    write_privately()
     try:
+        make_home(settings.home)
         logs.configure(
             settings.log_format,
             settings.home / "logs",

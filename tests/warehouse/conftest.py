@@ -183,7 +183,7 @@ def elsewhere() -> Iterator[Elsewhere]:
     data.mkdir()
     account = Account.for_data(room / "none")
     private_folder(data, account)
-    binaries = find_engine(account, room)
+    binaries = find_engine(account, lambda: room)
     (room / "password").write_text(server.password)
     (room / "password").chmod(0o644)
     pg_ctl: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-s"]

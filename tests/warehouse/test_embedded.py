@@ -16,7 +16,9 @@ from warehouse import engine, server
 from warehouse.embedded import erase
 from warehouse.engine import Account, find_engine
 from warehouse.errors import UserError
+from warehouse.files import make_home
 from warehouse.postgres import open_warehouse
+from warehouse.premises import settle
 from warehouse.settings import PROJECT_ROOT, Settings
 
 only_root = pytest.mark.skipif(not IS_ROOT, reason="about what root does for another user")
@@ -136,9 +138,10 @@ def test_a_home_too_deep_for_a_socket_gets_a_short_way_that_is_gone_afterwards(
     with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
         assert connection.execute("select 1").fetchone() == (1,)
         short = Path(warehouse.host)
-        assert (home / "run").resolve() == short
-        assert stat.S_IMODE(short.stat().st_mode) == 0o700
-    assert not short.exists()
+        assert Path(os.readlink(home / "run")) == short
+        assert short.samefile(home / "postgres")
+        assert stat.S_IMODE(short.parent.stat().st_mode) == 0o700
+    assert not short.parent.exists()
 
 
 def test_a_folder_at_the_short_place_that_others_may_enter_is_not_used(place: Path) -> None:
@@ -163,19 +166,120 @@ def test_the_server_runs_as_a_user_who_may_do_nothing_else(used_home: Path) -> N
 
 
 @only_root
-def test_a_home_that_the_server_cannot_reach_works_and_no_folder_is_opened(closed: Path) -> None:
+def test_a_home_closed_to_the_server_s_account_holds_its_data_and_stays_closed(
+    closed: Path,
+) -> None:
     home = closed / "home"
+    before = permissions(closed)
+    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
+        connection.execute("create table kept as select 7 as number")
+        assert (home / "postgres" / "PG_VERSION").is_file()
+        assert not (home / "postgres").is_symlink()
+    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
+        assert connection.execute("select number from kept").fetchone() == (7,)
+    assert permissions(closed) == before
+    assert permissions(home)[home] == (0o700, 0, 0)
+
+
+@only_root
+def test_data_that_the_home_cannot_hold_go_elsewhere_and_are_erased_with_it(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = closed / "home"
+    monkeypatch.setattr(engine, "_WORKING_FOLDER", Path("/nonexistent"))  # as without /proc
     before = permissions(closed)
     with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
         connection.execute("create table kept as select 7 as number")
         elsewhere = (home / "postgres").resolve()
         assert closed not in elsewhere.parents
-        assert (home / "run").resolve() == Path(warehouse.host)
     with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
         assert connection.execute("select number from kept").fetchone() == (7,)
     assert permissions(closed) == before
     erase(home)
     assert not elsewhere.parent.exists()
+
+
+CONNECT = """
+import psycopg, sys
+try:
+    psycopg.connect(host=sys.argv[1], user="p2p", dbname="p2p")
+except psycopg.OperationalError as error:
+    print(error)
+"""
+
+
+def test_another_process_of_the_server_s_account_is_not_let_in(
+    home: Path, python_of_others: str
+) -> None:
+    with open_warehouse(Settings(home=home)):
+        # The kernel leads to what a closed home holds whoever runs as the server does.
+        reached = f"/proc/{postmaster(home)}/cwd"
+        said = Account.for_data(Path("/nonexistent")).run(
+            [python_of_others, "-c", CONNECT, reached],
+            environment={"PYTHONPATH": sysconfig.get_path("platlib")},
+        )
+    assert 'Peer authentication failed for user "p2p"' in said.stdout, said
+
+
+def test_data_that_trusted_whoever_reached_the_socket_are_closed_at_the_next_start(
+    home: Path,
+) -> None:
+    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
+        connection.execute("create table kept as select 7 as number")
+    rules = home / "postgres" / "pg_hba.conf"
+    ours = rules.read_text()
+    rules.write_text("local all all trust\n")
+    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
+        assert connection.execute("select number from kept").fetchone() == (7,)
+        listed = connection.execute("select auth_method from pg_hba_file_rules").fetchall()
+    assert (listed, rules.read_text()) == ([("peer",)], ours)
+
+
+def test_a_server_that_an_earlier_version_left_running_is_replaced(
+    home: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = place / "sockets"
+    sockets.mkdir()
+    sockets.chmod(0o777)
+    make_home(home)
+    with monkeypatch.context() as patch:
+        patch.setitem(server._OPTIONS, "unix_socket_directories", str(sockets))
+        server.Server(settle(home)).ensure_running()
+    left = postmaster(home)
+    assert left
+    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect():
+        assert postmaster(home) != left
+
+
+def test_a_home_is_made_for_its_user_alone(home: Path) -> None:
+    with open_warehouse(Settings(home=home)):
+        pass
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert [path for path in home.iterdir() if path.lstat().st_mode & 0o077] == [home / "run"]
+    assert (home / "run").is_symlink()
+
+
+def test_a_home_that_was_open_is_closed_and_what_is_not_ours_stays_as_it_was(place: Path) -> None:
+    for name in ("ours", "shared"):
+        (place / name / "logs").mkdir(parents=True)
+        (place / name / "logs" / "p2p.log").touch()
+        (place / name).chmod(0o755)
+    (place / "shared" / "letters").mkdir()
+    make_home(place / "ours")
+    make_home(place / "shared")
+    modes = {
+        path.relative_to(place).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in place.rglob("*")
+    }
+    assert modes == {
+        "ours": 0o700,
+        "ours/logs": 0o700,
+        "ours/logs/p2p.log": 0o600,
+        "shared": 0o755,
+        "shared/letters": 0o755,
+        "shared/logs": 0o700,
+        "shared/logs/p2p.log": 0o600,
+    }
 
 
 @only_root
@@ -191,7 +295,10 @@ def test_an_engine_that_the_server_cannot_reach_is_copied(
     before = permissions(closed / package.name)
     with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
         assert connection.execute("select 1").fetchone() == (1,)
-        assert len(list(home.glob("engine-*"))) == 1
+        copied = Path(os.readlink(home / "engine"))
+        assert len(list(copied.glob("engine-*"))) == 1
+    erase(home)
+    assert not copied.exists()
     assert permissions(closed / package.name) == before
 
 
@@ -315,5 +422,5 @@ def test_the_copy_of_the_engine_appears_whole_or_not_at_all(
     )
     monkeypatch.setattr(shutil, "copytree", fail)
     with pytest.raises(OSError, match="No space left"):
-        find_engine(Account.for_data(place / "none"), place)
+        find_engine(Account.for_data(place / "none"), lambda: place)
     assert not [folder for folder in place.iterdir() if folder.suffix != ".tmp"]
