@@ -37,6 +37,7 @@ from prefect.types import DateTime
 
 from flows.commands.starting import start
 from warehouse.errors import AlreadyRunning, UserError
+from warehouse.masking import hide
 from warehouse.settings import load_settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]
             # Prefect takes a state for what it is; nobody who calls by hand gets one.
             return cast(Result, Completed(name=SKIPPED, message=str(busy)))
         except Exception as failure:
+            hide(failure)  # Prefect keeps what it says
             # Prefect is told to be quiet, and nobody is at the terminal.
             level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
             log.log(level, "run failed", extra={"flow": body.__name__}, exc_info=failure)

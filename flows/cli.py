@@ -67,6 +67,12 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name in a script that the terminal has not
             stream.reconfigure(errors="backslashreplace")
+    if sys.flags.optimize > 1:
+        _say(
+            "PYTHONOPTIMIZE=2 (python -OO) takes away docstrings, without which Great Expectations "
+            "does not start: unset it, or set it to 1."
+        )
+        sys.exit(WRONG_USE)
     try:
         given = app(standalone_mode=False)
     except typer.Exit as exit_:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from flows.log import escape
+from flows.log import words_of
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, open_warehouse, require_write_access
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -112,8 +112,9 @@ def examine(settings: Settings, now: datetime, *, ask_exchange: bool = False) ->
     except UserError as refusal:
         yield wrong("warehouse", str(refusal), "then ask again; the rest was not looked at")
     except psycopg.Error as error:
-        said = escape(str(error).partition("\n")[0])
-        yield wrong("warehouse", f"it stopped answering ({said})", "see the server's log")
+        yield wrong(
+            "warehouse", f"it stopped answering ({words_of(error)})", "see the server's log"
+        )
 
 
 def _packages() -> Finding:

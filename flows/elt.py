@@ -11,6 +11,7 @@ from flows.attended import attended, bury_the_dead
 from flows.cycle import open_cycle
 from flows.summary import CycleOutcome
 from warehouse.errors import UserError
+from warehouse.masking import hide
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> Cycl
                 tasks.transform(cycle)
                 tasks.check_core(cycle, report)
         except BaseException as failure:
+            hide(failure)  # Prefect keeps what it says
             state = "failed"
             error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
             # What a user can mend is said once, by the command.

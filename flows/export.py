@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from psycopg import sql
 
 from flows.query import reading
+from load.text import OBEYED, REPLACEMENT
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
 
@@ -30,6 +31,9 @@ DIGITS = 38  # what a decimal of Parquet holds that everything reads
 
 # The last four are the first four as some keyboards of East Asia write them: Excel knows them.
 _FORMULA = "^[-=+@\t\r\n\uff0d\uff1d\uff0b\uff20]"
+
+_PLAIN = {"smallint", "integer", "bigint", "numeric", "real", "double precision", "date"}
+_PLAIN |= {"timestamp with time zone", "timestamp without time zone"}
 
 _CATALOGUE = """
 select attributes.attname, format_type(attributes.atttypid, null)
@@ -82,7 +86,8 @@ def write_csv(
 ) -> int:
     """Write a mart as CSV in UTF-8 with a header: times in UTC, nothing for null, "" for no text.
 
-    PostgreSQL itself writes it, so that numbers come out digit by digit as they are.
+    PostgreSQL itself writes it, so that numbers come out digit by digit as they are. What a
+    terminal would obey in a text is U+FFFD.
     """
     connection.execute("set time zone 'UTC'")
     query = sql.SQL("copy (select {} from {}) to stdout with (format csv, header)").format(
@@ -97,12 +102,15 @@ def write_csv(
 
 def _as_text(column: Column) -> sql.Composed:
     name = sql.Identifier(column.name)
+    shown = sql.SQL("regexp_replace({}::text, {}, {}, 'g')").format(
+        name, sql.Literal(OBEYED), sql.Literal(REPLACEMENT.decode())
+    )
     if column.kind in ("text", "character varying", "character", '"char"', "name"):
-        defused = sql.SQL("case when {0} ~ {1} then '''' || {0} else {0} end as {0}")
-        return defused.format(name, sql.Literal(_FORMULA))
-    if column.kind == "boolean":  # COPY would write t and f
-        return sql.SQL("{0}::text as {0}").format(name)
-    return sql.SQL("{}").format(name)
+        defused = sql.SQL("case when {0} ~ {1} then '''' || {2} else {2} end as {0}")
+        return defused.format(name, sql.Literal(_FORMULA), shown)
+    if column.kind in _PLAIN:
+        return sql.SQL("{}").format(name)
+    return sql.SQL("{} as {}").format(shown, name)  # lists of texts, and t and f in words
 
 
 def write_parquet(

@@ -7,6 +7,7 @@ import importlib
 from expectations.library import import_library
 from flows.cycle import dbt_home
 from flows.prefect_home import begin_server
+from flows.proxies import require_usable
 from flows.transform import parse_ahead
 from warehouse.postgres import open_warehouse
 from warehouse.settings import Settings
@@ -31,7 +32,8 @@ def take_head_start(settings: Settings) -> None:
         UserError: the warehouse is out of reach.
         RuntimeError: that server does not answer.
     """
-    wait_for_server = begin_server()
+    require_usable()
+    wait_for_server = begin_server(settings.home)
     if wait_for_server is None:
         return  # who is about to be refused need not wait for libraries
     import_library()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any, TextIO
+
+from warehouse.masking import masked, quoted
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_SHORTEST_SECRET = 4
 
 
 def escape(text: str) -> str:
@@ -26,26 +27,21 @@ def escape(text: str) -> str:
     )
 
 
-class _Redacting(logging.Formatter):
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._secrets = sorted(
-            {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET},
-            key=len,
-            reverse=True,
-        )
+def words_of(failure: BaseException) -> str:
+    """The first line of what a library says of a failure, as it can be shown."""
+    return escape(quoted(str(failure).partition("\n")[0]))
 
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+
+class _Masking(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        return quoted(super().formatException(ei))
 
     @staticmethod
     def _fields(record: logging.LogRecord) -> dict[str, object]:
         return {name: value for name, value in vars(record).items() if name not in _OWN}
 
 
-class JsonFormatter(_Redacting):
+class JsonFormatter(_Masking):
     """One JSON object a line, traceback included."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -59,15 +55,15 @@ class JsonFormatter(_Redacting):
         }
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
-        return self._clean(json.dumps(event, default=str))
+        return masked(json.dumps(event, default=str))
 
 
-class LineFormatter(_Redacting):
+class LineFormatter(_Masking):
     """`time level event key=value …`, with the traceback on the same line where it is wanted."""
 
-    def __init__(self, secrets: Iterable[str], *, with_traceback: bool) -> None:
+    def __init__(self, *, with_traceback: bool) -> None:
         """Tracebacks are for the file: on a terminal they would bury the line that helps."""
-        super().__init__(secrets)
+        super().__init__()
         self._with_traceback = with_traceback
 
     def format(self, record: logging.LogRecord) -> str:
@@ -79,13 +75,33 @@ class LineFormatter(_Redacting):
             parts.append(f"{name}={shown if ' ' not in shown else json.dumps(shown)}")
         if record.exc_info and self._with_traceback:
             parts.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")
-        return self._clean(escape(" ".join(parts)))
+        return escape(masked(" ".join(parts)))
+
+
+# Prefect leaves the root logger's handlers alone only if one's name has no underscore before it.
+class TerminalHandler(logging.StreamHandler[TextIO]):
+    """What goes to standard error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Whoever could be told does not listen."""
+
+
+class FileHandler(RotatingFileHandler):
+    """What goes to the file."""
+
+    _has_failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Say it once, and let the work go on: a full disk ends it in its own words."""
+        if not self._has_failed:
+            self._has_failed = True
+            why = words_of(sys.exc_info()[1] or OSError("no reason given"))
+            print(f"p2p: {self.baseFilename} is no longer written ({why}).", file=sys.stderr)
 
 
 def configure(
     log_format: str,
     folder: Path | None,
-    secrets: Iterable[str] = (),
     *,
     verbose: bool = False,
     is_question: bool = False,
@@ -95,23 +111,17 @@ def configure(
     On a terminal standard error gets errors only unless `verbose`, since there the progress is
     shown instead; and so it does beside the answer to a question, which is all that was asked for.
     """
-    secrets = list(secrets)
-    console = logging.StreamHandler(sys.stderr)
+    logging.raiseExceptions = False  # a library's handler that cannot write would print tracebacks
+    console = TerminalHandler(sys.stderr)
     is_json = log_format == "json"
-    console.setFormatter(
-        JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=False)
-    )
+    console.setFormatter(JsonFormatter() if is_json else LineFormatter(with_traceback=False))
     quiet = is_question or (sys.stderr.isatty() and not is_json)
     console.setLevel(logging.ERROR if quiet and not verbose else logging.INFO)
     handlers: list[logging.Handler] = [console]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(
-            folder / "p2p.log", maxBytes=10_000_000, backupCount=5, encoding="utf-8"
-        )
-        file.setFormatter(
-            JsonFormatter(secrets) if is_json else LineFormatter(secrets, with_traceback=True)
-        )
+        file = FileHandler(folder / "p2p.log", maxBytes=10_000_000, backupCount=5, encoding="utf-8")
+        file.setFormatter(JsonFormatter() if is_json else LineFormatter(with_traceback=True))
         handlers.append(file)
     root = logging.getLogger()
     for handler in root.handlers[:]:

@@ -283,6 +283,6 @@ def _labelled(
 
 
 def _first(error: BaseException) -> str:
-    from flows.log import escape
+    from flows.log import words_of
 
-    return escape(str(error).partition("\n")[0])
+    return words_of(error)

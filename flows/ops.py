@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from flows.log import escape
+from flows.log import words_of
 from warehouse.errors import UserError
 from warehouse.roles import TRANSFORMER
 
@@ -361,8 +361,8 @@ def connected(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
         with warehouse.acting_as(TRANSFORMER).connect(autocommit=True) as connection:
             yield connection
     except OperationalError as error:
-        said = escape(str(error).partition("\n")[0])
         raise UserError(
-            f"DATABASE_URL: the warehouse stopped answering in the middle of a cycle ({said}): "
+            "DATABASE_URL: the warehouse stopped answering in the middle of a cycle "
+            f"({words_of(error)}): "
             "the next run goes on from there."
         ) from error

@@ -17,12 +17,18 @@ from typing import IO
 
 import requests
 
+from flows.log import words_of
+from warehouse.errors import UserError
+from warehouse.masking import quoted, without_login
+from warehouse.settings import PROJECT_ROOT
+
 # A server that migrates its database for the first time took up to 28 s here.
 _STARTUP_SECONDS = 120
 _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_END = 5
 _GLANCE_SECONDS = 0.05
 _LOOPBACK = "127.0.0.1"
+_FILES_OF_PREFECT = ("prefect.toml", "pyproject.toml", ".env")
 
 
 def prepare(home: Path) -> None:
@@ -49,18 +55,47 @@ def prepare(home: Path) -> None:
         os.environ.setdefault(name, value)
 
 
-def begin_server() -> Callable[[], None] | None:
+def leave_foreign_folder(home: Path) -> None:
+    """Work elsewhere if the working folder holds what would set Prefect up for another project.
+
+    Prefect reads such files wherever it is run, again and again; they may name another server, or
+    another database for ours to be moved into. What is in the project's own folder is ours.
+    """
+    if Path.cwd() == PROJECT_ROOT or not any(map(_sets_prefect_up, _FILES_OF_PREFECT)):
+        return
+    folder = home / "prefect"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
+
+
+def _sets_prefect_up(name: str) -> bool:
+    with suppress(OSError):
+        text = Path(name).read_text(encoding="utf-8", errors="replace")
+        return name == "prefect.toml" or "tool.prefect" in text or "PREFECT_" in text
+    return False
+
+
+def begin_server(home: Path) -> Callable[[], None] | None:
     """Start the server that this process needs for itself, and return what waits until it answers.
 
     Its libraries and its database take it some seconds, in a first run its database a dozen.
     Nothing is started, nor to be waited for, where `PREFECT_API_URL` names a server.
 
     What waits raises RuntimeError: the server has ended, or has not answered in time.
-    """
-    # Of Prefect no more than this: its own way to such a server imports all of the server first.
-    from prefect.settings import PREFECT_API_URL, get_current_settings
 
-    if PREFECT_API_URL.value():
+    Raises:
+        UserError: Prefect's settings cannot be read, or the server that they name does not answer.
+    """
+    leave_foreign_folder(home)
+    try:
+        # Of Prefect no more than this: its own way to such a server imports all of it first.
+        from prefect.settings import PREFECT_API_URL, get_current_settings
+    except ValueError as error:  # pydantic's
+        why = " ".join(quoted(str(error)).split())[:200]
+        raise UserError(f"Prefect's settings (PREFECT_…) cannot be read: {why}") from error
+
+    if address := PREFECT_API_URL.value():
+        _require_answer(address)
         return None
     port = free_port()
     server = start_server(
@@ -85,6 +120,19 @@ def begin_server() -> Callable[[], None] | None:
         refresh_global_settings_context()
 
     return wait
+
+
+def _require_answer(address: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.raise_for_api_version_mismatch()
+    except Exception as error:  # whatever its client raises: there is no server to go on with
+        raise UserError(
+            f"PREFECT_API_URL={without_login(address)} cannot be used ({words_of(error)}): "
+            "start that server, or unset it."
+        ) from error
 
 
 def start_server(

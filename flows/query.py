@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 import psycopg
 from psycopg.types.string import TextLoader
 
 from flows.log import escape
+from load.text import OBEYED, REPLACEMENT
 from warehouse.errors import UserError
+from warehouse.masking import quoted
 from warehouse.postgres import Warehouse
 
 SEARCH_PATH = "marts, ops, staging, public"
@@ -142,7 +146,7 @@ def reading(warehouse: Warehouse) -> Iterator[psycopg.Connection[tuple[Any, ...]
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error)
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
-        raise UserError(f"The query failed: {said}{hint}") from None
+        raise UserError(f"The query failed: {quoted(said + hint)}") from None
 
 
 def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = None) -> Answer:
@@ -164,11 +168,15 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
 def write_csv(answer: Answer, stream: IO[str]) -> None:
     """Write rows as CSV with a header; a null is an empty field.
 
-    Text goes out as it is, but for a terminal, which would obey what an attacker wrote into it.
+    A terminal would obey what an attacker wrote into a text, and who looks at a file does so on
+    one: there such characters are U+FFFD, on the terminal itself they are spelled out.
     """
     writer = csv.writer(stream, lineterminator="\n")
-    shown = stream.isatty()
+    write = escape if stream.isatty() else partial(re.sub, OBEYED, REPLACEMENT.decode())
     for row in [answer.columns, *answer.rows]:
         writer.writerow(
-            [escape(value) if shown and isinstance(value, str) else value for value in row]
+            [
+                value if value is None or isinstance(value, int | float) else write(str(value))
+                for value in row
+            ]
         )

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from flows.log import escape
-from flows.prefect_home import free_port, start_server
+from flows.log import words_of
+from flows.prefect_home import free_port, leave_foreign_folder, start_server
+from flows.proxies import require_usable
+from warehouse import masking
 from warehouse.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,11 +113,14 @@ def own_server(home: Path) -> Iterator[OwnServer | None]:
 
     Before `prefect` is imported, since it then looks where its server is.
     """
+    require_usable()
+    leave_foreign_folder(home)
     if os.environ.get("PREFECT_API_URL"):
         yield None
         return
     server = OwnServer(home)
     os.environ.update(server.environment)
+    masking.learn([server.secret])
     try:
         yield server
     finally:
@@ -146,10 +151,10 @@ def serve(
         failure = _run_until(planned, is_due, stop)
         if failure is None:
             continue
-        why = escape(f"{type(failure).__name__}: {failure}".partition("\n")[0])
+        why = f"{type(failure).__name__}: {words_of(failure)}"
         log.warning("Prefect's server does not answer", extra={"why": why}, exc_info=failure)
         if why != said:
-            place = os.environ["PREFECT_API_URL"]
+            place = masking.without_login(os.environ["PREFECT_API_URL"])
             say(f"Prefect's server at {place} does not answer: trying again.")
         said = why
         stop.wait(_SECONDS_BETWEEN_TRIES)

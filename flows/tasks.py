@@ -20,6 +20,7 @@ from flows.measured import measured
 from flows.summary import CycleOutcome, markdown
 from load.report import CycleReport
 from warehouse.errors import UserError
+from warehouse.masking import hide
 from warehouse.roles import TRANSFORMER
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ def _step(cycle: Cycle, name: str) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield
+    except Exception as failure:
+        hide(failure)  # Prefect keeps what it says
+        raise
     finally:
         spent = time.perf_counter() - started
         log.info("step ended", extra={"run_id": cycle.run_id, "step": name, "seconds": spent})

@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from warehouse.masking import quoted
 from warehouse.postgres import Warehouse
 from warehouse.roles import TRANSFORMER
 from warehouse.settings import PROJECT_ROOT
@@ -148,7 +149,7 @@ def _log(folder: Path) -> Iterator[Callable[[EventMsg], None]]:
 
     def write(event: EventMsg) -> None:
         if event.info.level not in ("debug", "test"):
-            handler.handle(logging.makeLogRecord({"msg": msg_to_json(event)}))
+            handler.handle(logging.makeLogRecord({"msg": quoted(msg_to_json(event))}))
 
     with closing(handler):
         yield write
@@ -187,4 +188,4 @@ def _report(outcome: Any) -> TransformReport:
 
 def _one_line(message: str | None) -> str:
     """What dbt said, on one line; its first words say what failed."""
-    return " ".join((message or "no message").split())[:300]
+    return " ".join(quoted(message or "no message").split())[:300]

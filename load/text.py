@@ -7,7 +7,13 @@ the bytes come in, and are counted.
 
 import re
 
+from warehouse.masking import quoted
+
 REPLACEMENT = b"\xef\xbf\xbd"
+OBEYED = "[\\u0001-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]"
+"""What a terminal obeys wherever it stands: controls but for tab and line feed, and what turns text
+around. To Python's regular expressions and to PostgreSQL's. Joiners and marks of scripts are none.
+"""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # One escape at a time, so that `\\u0000` (an escaped backslash and then plain text) is left alone.
 _ESCAPE = re.compile(
@@ -58,11 +64,12 @@ def _clean_escapes(raw: bytes) -> tuple[bytes, int]:
 
 
 def printable(value: object, limit: int = 120) -> str:
-    """`value` as one line that a terminal or a log can be trusted with.
+    """`value`, which somebody else wrote, as one line that a terminal or a log can be trusted with.
 
-    Escape sequences, line ends and right-to-left marks are shown as escapes, not obeyed.
+    Escape sequences, line ends and right-to-left marks are shown as escapes, not obeyed. What is
+    secret of ours is not repeated.
     """
-    text = str(value)
+    text = quoted(str(value))
     cut = text if len(text) <= limit else text[:limit] + "…"
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in cut

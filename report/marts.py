@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from warehouse.errors import UserError
+from warehouse.masking import quoted
 from warehouse.postgres import Warehouse
 
 Row = dict[str, Any]
@@ -83,5 +84,5 @@ def open_marts(warehouse: Warehouse, now: datetime | None = None) -> Iterator[Ma
             f"The marts are not whole yet ({missing}): let a cycle run to its end, `p2p run`."
         ) from None
     except psycopg.Error as error:
-        said = error.diag.message_primary or str(error)
+        said = quoted(error.diag.message_primary or str(error))
         raise UserError(f"The report could not be made: {said}") from None

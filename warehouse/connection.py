@@ -93,7 +93,7 @@ class Warehouse:
             # Several libraries insist on a password even where the server asks for none.
             password=query.pop("password", "") or unquote(parts.password or "") or "x",
             database=query.pop("dbname", "") or unquote(parts.path.removeprefix("/")) or user,
-            sslmode=query.pop("sslmode", "") or ("prefer" if _is_local(host) else "require"),
+            sslmode=query.pop("sslmode", "") or ("prefer" if is_local(host) else "require"),
             options=query,
         )
 
@@ -177,7 +177,7 @@ def _host_of(netloc: str) -> str:
     return unquote(host.partition(":")[0])
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Whether `host` is this machine: a socket, `localhost` or a loopback address."""
     if not host or host.startswith("/") or host.lower() == "localhost":
         return True

@@ -1,5 +1,7 @@
 """The one kind of error that is a user's to mend."""
 
+from warehouse.masking import masked
+
 
 class UserError(Exception):
     """One line for a user: what is wrong, with which setting, and what to do about it.
@@ -8,8 +10,8 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        """Keep `message` on one line, whatever a server or a file put into it."""
-        super().__init__(" ".join(message.split()))
+        """Keep `message` on one line and without secrets, whatever was put into it."""
+        super().__init__(" ".join(masked(message).split()))
 
 
 class AlreadyRunning(UserError):

@@ -10,6 +10,7 @@ import psycopg
 from warehouse.connection import CONNECT_TIMEOUT, Warehouse
 from warehouse.embedded import embedded_server
 from warehouse.errors import AlreadyRunning, UserError
+from warehouse.masking import quoted
 from warehouse.premises import PORT
 from warehouse.roles import ASSUMABLE
 from warehouse.server import DATABASE, USER
@@ -28,6 +29,7 @@ _ADVICE = {
     "no pg_hba.conf entry": "the server admits no such user, database or host",
     "certificate": "the server's certificate is not accepted",
     "Connection refused": "nothing answers there; check that the server runs and the port is right",
+    "bad value for connect_timeout": "its connect_timeout must be a number of seconds",
     "timeout": f"no answer within {CONNECT_TIMEOUT} s; check that the host is right and reachable",
     "resolve host": "there is no such host",
     "translate host name": "there is no such host",
@@ -174,9 +176,8 @@ def _refusal(warehouse: Warehouse, said: str) -> str:
     else:
         own_words = said.splitlines()[0].rpartition("failed: ")[2] if said else "no reason given"
         advice = next((text for mark, text in _ADVICE.items() if mark in said), own_words)
-    # libpq repeats parts of what it was given.
-    advice = advice.replace(warehouse.password, "***") if len(warehouse.password) > 1 else advice
-    return f"DATABASE_URL: no connection to {_place(warehouse)} as {warehouse.user}: {advice}."
+    said = quoted(advice)  # libpq repeats parts of what it was given
+    return f"DATABASE_URL: no connection to {_place(warehouse)} as {warehouse.user}: {said}."
 
 
 def _place(warehouse: Warehouse) -> str:

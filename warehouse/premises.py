@@ -11,6 +11,7 @@ is made elsewhere, under a name nobody could have taken before us, and remembere
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -95,8 +96,8 @@ def engine_room(premises: Premises) -> Path:
 def lead_to_socket(premises: Premises) -> Path:
     """A path of the data folder that is short enough for the socket in it.
 
-    A home too deep for a socket's path, or with a comma, gets a link in the system's temporary
-    folder, in a folder that only we may enter.
+    A home too deep for a socket's path, or with odd characters, gets a link in the system's
+    temporary folder, in a folder that only we may enter.
     """
     stable = premises.home / "run"
     if _fits(stable):
@@ -178,9 +179,12 @@ def _temporary_folders() -> Iterator[Path]:
 
 
 def _fits(folder: Path) -> bool:
-    """Whether a socket in `folder` has a path that the kernel takes, and libpq: no list to it."""
-    path = os.fsencode(folder / SOCKET_FILE)
-    return len(path) <= _LONGEST_SOCKET_PATH and b"," not in path
+    """Whether a socket in `folder` has a path that the kernel and each library take as it stands.
+
+    A comma makes a list of it to libpq, a space a plus to dlt, a % means something to others.
+    """
+    path = str(folder / SOCKET_FILE)
+    return len(path) <= _LONGEST_SOCKET_PATH and re.fullmatch(r"[A-Za-z0-9_./-]+", path) is not None
 
 
 def _is_private(folder: Path) -> bool:

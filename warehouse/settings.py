@@ -1,16 +1,18 @@
 """Every setting of the project, read in this one place from the environment and `.env`."""
 
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from warehouse.connection import Warehouse
+from warehouse import masking
+from warehouse.connection import Warehouse, is_local
 from warehouse.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -23,9 +25,15 @@ _RULES = {
     "database_url": ("DATABASE_URL", "postgresql://user:password@host:port/database"),
     "binance_api_key": ("BINANCE_API_KEY", "a line of printable text without spaces"),
     "extraction_interval": ("EXTRACTION_INTERVAL", "a number of minutes above 0, such as 20"),
-    "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com"),
-    "rates_url": ("P2P_RATES_URL", "an address such as https://open.er-api.com, or off"),
-    "spot_url": ("P2P_SPOT_URL", "an address such as https://data-api.binance.vision, or off"),
+    "api_url": ("P2P_API_URL", "an address such as https://p2p.binance.com, without a login"),
+    "rates_url": (
+        "P2P_RATES_URL",
+        "an address such as https://open.er-api.com, without a login, or off",
+    ),
+    "spot_url": (
+        "P2P_SPOT_URL",
+        "an address such as https://data-api.binance.vision, without a login, or off",
+    ),
     "user_agent": (
         "P2P_USER_AGENT",
         "a line of printable ASCII text, such as a name and a version",
@@ -112,6 +120,37 @@ class Settings(BaseSettings):
             given[name] = _secret_in(f"{variable}_FILE", Path(file))
         return given
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Have what is secret hidden from now on, and refuse what would give it away.
+
+        Raises:
+            UserError: the key would travel in clear text, or the home's path cannot be used.
+        """
+        masking.learn(self._secrets())
+        parts = urlsplit(self.api_url)
+        if self.binance_api_key and parts.scheme == "http" and not is_local(parts.hostname or ""):
+            raise UserError(
+                f"BINANCE_API_KEY would travel in clear text to P2P_API_URL={self.api_url}: "
+                "give an address with https://, or unset the key."
+            )
+        if "%" in str(self.home):
+            raise UserError(
+                f"P2P_HOME={self.home} has a % in it, which dlt takes for a placeholder: "
+                "set P2P_HOME to a folder without one."
+            )
+        return self
+
+    def _secrets(self) -> Iterator[str]:
+        if self.redis_url is not None:
+            yield masking.password_in(self.redis_url.get_secret_value())
+        if self.database_url is not None:
+            warehouse = Warehouse.from_url(self.database_url.get_secret_value())
+            yield warehouse.password
+            yield warehouse.options.get("sslpassword", "")
+        if self.binance_api_key is not None:
+            yield self.binance_api_key.get_secret_value()
+
     @field_validator("database_url")
     @classmethod
     def _names_a_postgres(cls, value: SecretStr | None) -> SecretStr | None:
@@ -152,12 +191,17 @@ class Settings(BaseSettings):
     @field_validator("api_url", "rates_url", "spot_url")
     @classmethod
     def _is_a_base(cls, value: str | None) -> str | None:
-        """Keep the address without a slash at its end, as endpoints bring their own."""
+        """Keep the address without a slash at its end, as endpoints bring their own.
+
+        None of these hosts asks who we are, and what an address holds is shown and stored.
+        """
         if value is None:
             return None
         parts = urlsplit(value)
         is_whole = parts.hostname and parts.port != 0  # asking for the port checks it
         if parts.scheme not in ("http", "https") or not is_whole or parts.query:
+            raise ValueError
+        if "@" in parts.netloc:
             raise ValueError
         return value.rstrip("/")
 

@@ -7,7 +7,6 @@ import signal
 import threading
 from types import FrameType
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -28,27 +27,14 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")]
 def start(settings: Settings, *, verbose: bool = False, is_question: bool = False) -> None:
     """Set up the log, the collector, and Prefect before anything imports it."""
     from flows import log as logs
-    from flows import prefect_home
+    from flows import prefect_home, proxies
 
-    secrets = [
-        secret.get_secret_value()
-        for secret in (settings.database_url, settings.binance_api_key, settings.redis_url)
-        if secret
-    ]
-    if settings.database_url:
-        from warehouse.postgres import Warehouse
-
-        secrets.append(Warehouse.from_url(secrets[0]).password)
-    if settings.redis_url:
-        password = urlsplit(settings.redis_url.get_secret_value()).password or ""
-        secrets += [password, unquote(password)]
     write_privately()
     try:
         make_home(settings.home)
         logs.configure(
             settings.log_format,
             settings.home / "logs",
-            secrets,
             verbose=verbose,
             is_question=is_question,
         )
@@ -57,6 +43,7 @@ def start(settings: Settings, *, verbose: bool = False, is_question: bool = Fals
             f"P2P_HOME={settings.home} cannot be used ({error.filename}: {error.strerror}): "
             "mend that, or set P2P_HOME to another folder."
         ) from None
+    proxies.spare_loopback()
     prefect_home.prepare(settings.home)
     gc.set_threshold(*_SELDOM)
 

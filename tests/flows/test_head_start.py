@@ -13,7 +13,7 @@ from warehouse.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head_start, "begin_server", lambda: lambda: None)
+    monkeypatch.setattr(head_start, "begin_server", lambda home: lambda: None)
 
 
 def test_in_a_new_home_the_project_is_parsed_as_the_cycle_will_want_it(settings: Settings) -> None:

@@ -56,8 +56,9 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
 DOOMED = """
 import os, pathlib, sys
 from flows import prefect_home
-prefect_home.prepare(pathlib.Path(sys.argv[1]))
-wait = prefect_home.begin_server()
+home = pathlib.Path(sys.argv[1])
+prefect_home.prepare(home)
+wait = prefect_home.begin_server(home)
 wait()
 """
 

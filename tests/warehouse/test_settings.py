@@ -103,6 +103,11 @@ def test_an_override_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("P2P_USER_AGENT", "a\nb"),
         ("P2P_USER_AGENT", "é"),
         ("P2P_USER_AGENT", "a" * 201),
+        ("P2P_API_URL", "https://me:hidden@p2p.binance.com"),
+        ("P2P_API_URL", "https://hidden@p2p.binance.com"),
+        ("P2P_RATES_URL", "https://me:hid%40den@open.er-api.com"),
+        ("P2P_SPOT_URL", "https://me:hidden@data-api.binance.vision"),
+        ("P2P_ARCHIVE_URL", "s3://me:hidden@bucket/folder"),
         ("P2P_RATES_URL", "open.er-api.com"),
         ("P2P_SPOT_URL", "none"),
         ("P2P_LOG_FORMAT", "xml"),
@@ -205,6 +210,41 @@ def test_a_wrong_secret_in_a_file_is_refused_without_being_told(
     with pytest.raises(UserError, match="BINANCE_API_KEY is not understood") as refused:
         load_settings(_env_file=None)
     assert "two" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_refused"),
+    [
+        ("http://mirror.example", True),
+        ("https://mirror.example", False),
+        ("http://127.0.0.1:8000", False),
+        ("http://localhost", False),
+        ("http://[::1]:8000", False),
+    ],
+)
+def test_the_key_is_sent_in_clear_text_to_this_machine_only(
+    monkeypatch: pytest.MonkeyPatch, address: str, is_refused: bool
+) -> None:
+    monkeypatch.setenv("P2P_API_URL", address)
+    assert load_settings(_env_file=None).api_url == address
+    monkeypatch.setenv("BINANCE_API_KEY", "hidden")
+    if not is_refused:
+        assert load_settings(_env_file=None).api_url == address
+        return
+    with pytest.raises(UserError) as refused:
+        load_settings(_env_file=None)
+    assert str(refused.value) == (
+        f"BINANCE_API_KEY would travel in clear text to P2P_API_URL={address}: "
+        "give an address with https://, or unset the key."
+    )
+
+
+def test_a_home_with_a_percent_sign_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("P2P_HOME", "/tmp/100%s")
+    with pytest.raises(UserError, match="P2P_HOME=/tmp/100%s has a % in it"):
+        load_settings(_env_file=None)
 
 
 def test_secrets_stay_out_of_the_repr() -> None:
