@@ -90,11 +90,13 @@ def begin_server(home: Path) -> Callable[[], None] | None:
     try:
         # Of Prefect no more than this: its own way to such a server imports all of it first.
         from prefect.settings import PREFECT_API_URL, get_current_settings
+
+        address = PREFECT_API_URL.value()
     except ValueError as error:  # pydantic's
         why = " ".join(quoted(str(error)).split())[:200]
         raise UserError(f"Prefect's settings (PREFECT_…) cannot be read: {why}") from error
 
-    if address := PREFECT_API_URL.value():
+    if address:
         _require_answer(address)
         return None
     port = free_port()

@@ -174,10 +174,10 @@ def _refusal(warehouse: Warehouse, said: str) -> str:
     if f'database "{warehouse.database}" does not exist' in said:
         advice = f"it has no database {warehouse.database}: create it, or name another"
     else:
-        own_words = said.splitlines()[0].rpartition("failed: ")[2] if said else "no reason given"
+        first_line = said.splitlines()[0] if said else "no reason given"
+        own_words = quoted(first_line.rpartition("failed: ")[2])  # it repeats what it was given
         advice = next((text for mark, text in _ADVICE.items() if mark in said), own_words)
-    said = quoted(advice)  # libpq repeats parts of what it was given
-    return f"DATABASE_URL: no connection to {_place(warehouse)} as {warehouse.user}: {said}."
+    return f"DATABASE_URL: no connection to {_place(warehouse)} as {warehouse.user}: {advice}."
 
 
 def _place(warehouse: Warehouse) -> str:
