@@ -74,6 +74,31 @@ def open_place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def python_of_others() -> str:
+    """An interpreter with which the user nobody can run this project."""
+    if not IS_ROOT:
+        pytest.skip("only root can run a command as somebody else")
+    nobody = Account.for_data(Path("/nonexistent"))
+    paths = os.pathsep.join([str(PROJECT_ROOT), sysconfig.get_path("platlib")])
+    major_minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, shutil.which(major_minor, path="/usr/bin:/usr/local/bin")):
+        tried = python and nobody.run(
+            [python, "-c", "import warehouse.postgres"], environment={"PYTHONPATH": paths}
+        )
+        if python and tried and tried.returncode == 0:
+            return python
+    pytest.skip("no interpreter, venv and checkout here that the user nobody can reach")
+
+
+@pytest.fixture
+def closed(place: Path) -> Path:
+    """A folder that only its owner may enter, as /root is."""
+    folder = place / "closed"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def postmaster(home: Path) -> int:
     """The process number of the server of `home`, 0 if it is down."""
     try:

@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +15,8 @@ from warehouse import engine, server
 from warehouse.embedded import erase
 from warehouse.engine import Account, find_engine
 from warehouse.errors import UserError
-from warehouse.files import make_home
 from warehouse.postgres import open_warehouse
-from warehouse.premises import settle
-from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.settings import Settings
 
 only_root = pytest.mark.skipif(not IS_ROOT, reason="about what root does for another user")
 
@@ -48,31 +45,6 @@ def restored() -> Iterator[Restored]:
     yield write
     for path, content in before.items():
         path.write_bytes(content)
-
-
-@pytest.fixture
-def closed(place: Path) -> Path:
-    """A folder that only its owner may enter, as /root is."""
-    folder = place / "closed"
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-@pytest.fixture
-def python_of_others() -> str:
-    """An interpreter with which the user nobody can run this project."""
-    if not IS_ROOT:
-        pytest.skip("only root can run a command as somebody else")
-    nobody = Account.for_data(Path("/nonexistent"))
-    paths = os.pathsep.join([str(PROJECT_ROOT), sysconfig.get_path("platlib")])
-    major_minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (sys.executable, shutil.which(major_minor, path="/usr/bin:/usr/local/bin")):
-        tried = python and nobody.run(
-            [python, "-c", "import warehouse.postgres"], environment={"PYTHONPATH": paths}
-        )
-        if python and tried and tried.returncode == 0:
-            return python
-    pytest.skip("no interpreter, venv and checkout here that the user nobody can reach")
 
 
 def test_it_keeps_what_was_committed_and_stops_with_its_last_client(home: Path) -> None:
@@ -197,89 +169,6 @@ def test_data_that_the_home_cannot_hold_go_elsewhere_and_are_erased_with_it(
     assert permissions(closed) == before
     erase(home)
     assert not elsewhere.parent.exists()
-
-
-CONNECT = """
-import psycopg, sys
-try:
-    psycopg.connect(host=sys.argv[1], user="p2p", dbname="p2p")
-except psycopg.OperationalError as error:
-    print(error)
-"""
-
-
-def test_another_process_of_the_server_s_account_is_not_let_in(
-    home: Path, python_of_others: str
-) -> None:
-    with open_warehouse(Settings(home=home)):
-        # The kernel leads to what a closed home holds whoever runs as the server does.
-        reached = f"/proc/{postmaster(home)}/cwd"
-        said = Account.for_data(Path("/nonexistent")).run(
-            [python_of_others, "-c", CONNECT, reached],
-            environment={"PYTHONPATH": sysconfig.get_path("platlib")},
-        )
-    assert 'Peer authentication failed for user "p2p"' in said.stdout, said
-
-
-def test_data_that_trusted_whoever_reached_the_socket_are_closed_at_the_next_start(
-    home: Path,
-) -> None:
-    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
-        connection.execute("create table kept as select 7 as number")
-    rules = home / "postgres" / "pg_hba.conf"
-    ours = rules.read_text()
-    rules.write_text("local all all trust\n")
-    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
-        assert connection.execute("select number from kept").fetchone() == (7,)
-        listed = connection.execute("select auth_method from pg_hba_file_rules").fetchall()
-    assert (listed, rules.read_text()) == ([("peer",)], ours)
-
-
-def test_a_server_that_an_earlier_version_left_running_is_replaced(
-    home: Path, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sockets = place / "sockets"
-    sockets.mkdir()
-    sockets.chmod(0o777)
-    make_home(home)
-    with monkeypatch.context() as patch:
-        patch.setitem(server._OPTIONS, "unix_socket_directories", str(sockets))
-        server.Server(settle(home)).ensure_running()
-    left = postmaster(home)
-    assert left
-    with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect():
-        assert postmaster(home) != left
-
-
-def test_a_home_is_made_for_its_user_alone(home: Path) -> None:
-    with open_warehouse(Settings(home=home)):
-        pass
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    assert [path for path in home.iterdir() if path.lstat().st_mode & 0o077] == [home / "run"]
-    assert (home / "run").is_symlink()
-
-
-def test_a_home_that_was_open_is_closed_and_what_is_not_ours_stays_as_it_was(place: Path) -> None:
-    for name in ("ours", "shared"):
-        (place / name / "logs").mkdir(parents=True)
-        (place / name / "logs" / "p2p.log").touch()
-        (place / name).chmod(0o755)
-    (place / "shared" / "letters").mkdir()
-    make_home(place / "ours")
-    make_home(place / "shared")
-    modes = {
-        path.relative_to(place).as_posix(): stat.S_IMODE(path.stat().st_mode)
-        for path in place.rglob("*")
-    }
-    assert modes == {
-        "ours": 0o700,
-        "ours/logs": 0o700,
-        "ours/logs/p2p.log": 0o600,
-        "shared": 0o755,
-        "shared/letters": 0o755,
-        "shared/logs": 0o700,
-        "shared/logs/p2p.log": 0o600,
-    }
 
 
 @only_root
