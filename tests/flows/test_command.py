@@ -83,6 +83,9 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
         environment = {
             **overheard(folder / "overheard", outside),
             **settings_at(home, exchange),
+            # Of which nothing on this machine is to take notice.
+            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"), "http://127.0.0.1:9"),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
             "BINANCE_API_KEY": KEY,
             # Where `dbt` alone would write into the project.
             "DBT_TARGET_PATH": str(folder / "target"),
@@ -128,6 +131,23 @@ def test_with_the_setting_each_event_is_one_json_object(commanded: Commanded) ->
 def test_no_library_tells_its_makers_anything(commanded: Commanded) -> None:
     run = telling_nobody(commanded.overheard, "import main; main() run")
     assert run == {"prefect", "prefect server", "dlt", "dbt", "great_expectations"}
+
+
+def test_what_is_written_is_closed_to_others_but_for_what_is_asked_for(
+    commanded: Commanded, tmp_path: Path
+) -> None:
+    opened = [
+        path
+        for path in [commanded.home, *commanded.home.rglob("*")]
+        if not path.is_symlink() and path.stat().st_mode & 0o077
+    ]
+    assert opened == []
+    out = tmp_path / "quotes.csv"
+    assert (
+        commanded.p2p("export", "market_quotes", "--format", "csv", "--out", str(out)).stderr == ""
+    )
+    (tmp_path / "other").touch()
+    assert out.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_no_secret_is_anywhere_below_the_home_nor_said(commanded: Commanded) -> None:

@@ -6,8 +6,6 @@ import errno
 import http.server
 import logging
 import os
-import shutil
-import stat
 import subprocess
 import threading
 import urllib.request
@@ -19,6 +17,9 @@ import pytest
 
 from flows.log import FileHandler, configure
 from flows.proxies import spare_loopback
+from load.beside import get_json
+from load.exchange import Exchange
+from load.pacing import Pacer
 from tests.conftest import PROJECT
 from tests.flows.conftest import PATIENCE, House, command, files_with, only_line, p2p, settings_of
 
@@ -67,32 +68,31 @@ class _Passing(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def proxy(house: House) -> Iterator[Proxy]:
-    house.empty()
     with Proxy(house.exchange.url) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
 
 
-def test_the_exchange_is_asked_through_the_proxy_and_this_machine_is_not(
-    house: House, proxy: Proxy
+def test_other_hosts_are_asked_through_the_proxy_and_this_machine_is_not(
+    house: House, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = "http://exchange.invalid"
-    done = p2p(
-        "run",
-        **settings_of(
-            house,
-            P2P_API_URL=away,
-            P2P_RATES_URL=away,
-            P2P_SPOT_URL=away,
-            HTTP_PROXY=proxy.url,
-            HTTPS_PROXY=proxy.url,
-            no_proxy="",
-            NO_PROXY="",
-        ),
-    )
-    assert done.returncode == 0, done.stderr
-    assert proxy.asked == {"exchange.invalid"}
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    spare_loopback()
+    pacer, stop = Pacer(1_000), threading.Event()
+    for address, asked in (
+        (house.exchange.url, set[str]()),
+        ("http://exchange.invalid", {"exchange.invalid"}),
+    ):
+        exchange = Exchange(address, pacer)
+        assert exchange.fiats(stop).data
+        exchange.close()
+        assert proxy.asked == asked
+    get_json("http://rates.invalid/v6/latest/USD")
+    assert proxy.asked == {"exchange.invalid", "rates.invalid"}
 
 
 def test_who_is_spared_a_proxy_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,25 +227,3 @@ def test_a_log_that_cannot_be_written_says_so_once_and_the_work_goes_on(
     assert capsys.readouterr().err == (
         f"p2p: {tmp_path}/p2p.log is no longer written ([Errno 28] No space left on device).\n"
     )
-
-
-def test_what_a_command_writes_is_its_users_alone_but_for_what_is_exported(
-    house: House, proxy: Proxy, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    given = settings_of(house, P2P_HOME=str(home))
-    assert p2p("run", **given).returncode == 0
-    opened = {
-        path.relative_to(home)
-        for path in [home, *home.rglob("*")]
-        if not path.is_symlink() and path.stat().st_mode & 0o077
-    }
-    assert opened == set()
-    out = tmp_path / "quotes.csv"
-    assert (
-        p2p("export", "market_quotes", "--format", "csv", "--out", str(out), **given).stderr == ""
-    )
-    given_mask = os.umask(0o022)
-    os.umask(given_mask)
-    assert stat.S_IMODE(out.stat().st_mode) == 0o666 & ~given_mask
