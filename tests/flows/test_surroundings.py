@@ -17,7 +17,7 @@ import pytest
 
 from flows.log import FileHandler, configure
 from flows.proxies import spare_loopback
-from load.beside import get_json
+from load.beside import Host
 from load.exchange import Exchange
 from load.pacing import Pacer
 from tests.conftest import PROJECT
@@ -91,7 +91,9 @@ def test_other_hosts_are_asked_through_the_proxy_and_this_machine_is_not(
         assert exchange.fiats(stop).data
         exchange.close()
         assert proxy.asked == asked
-    get_json("http://rates.invalid/v6/latest/USD")
+    rates = Host("http://rates.invalid", "p2p", stop)
+    assert rates.get_json("/v6/latest/USD")[0] == 200
+    rates.close()
     assert proxy.asked == {"exchange.invalid", "rates.invalid"}
 
 
