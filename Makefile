@@ -2,7 +2,7 @@
 # `## what it does`, needs `setup` if it runs anything of ours, and stands in .PHONY.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench chaos audit docs clean distclean
+.PHONY: help setup demo run test bench chaos mutate audit docs clean distclean
 .PHONY: lint lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house
 
 VENV := .venv
@@ -96,6 +96,9 @@ bench: setup ## Measure what a cycle over 50,000 offers costs, into bench/latest
 
 chaos: setup ## Kill the line a hundred times and audit its data: make chaos KILLS=100 SEED=1
 	@$(BIN)/python -m chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
+
+mutate: setup ## Make mistakes in the models and see which tests find them: make mutate MODELS=... MUTANTS=20 SEED=1 LEVEL=units
+	@$(BIN)/python -m mutate --mutants $(or $(MUTANTS),20) --seed $(or $(SEED),1) --level $(or $(LEVEL),units) $(MODELS)
 
 audit: setup ## Ask about known vulnerabilities of what the lock names (needs a network)
 	@.ci/audit

@@ -98,7 +98,7 @@ def run_dbt(
     ]
     if tested != "all":
         command += ["--vars", json.dumps({"tested": tested})]
-    with _environment(warehouse.acting_as(TRANSFORMER)), _log(home / "logs") as write:
+    with environment(warehouse.acting_as(TRANSFORMER)), _log(home / "logs") as write:
         outcome = dbtRunner(callbacks=[write]).invoke(command)
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception  # to dbt it is a failure like any other
@@ -112,7 +112,7 @@ def parse_ahead(warehouse: Warehouse, home: Path) -> None:
 
 
 @contextmanager
-def _environment(warehouse: Warehouse) -> Iterator[None]:
+def environment(warehouse: Warehouse) -> Iterator[None]:
     """The variables that `profiles.yml` and libpq read, for as long as dbt runs."""
     wanted = {
         **warehouse.environment(),

@@ -1,0 +1,164 @@
+"""The cheap level: a model's unit tests, run by dbt on each of its mutants.
+
+dbt is given its parsed project with the mutant in the model's place: no file changes, and nothing
+is parsed again. A mutant costs half a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+
+from flows.transform import environment
+from warehouse.postgres import Warehouse
+from warehouse.settings import PROJECT_ROOT
+
+Outcome = Literal["killed", "survived", "unseen", "not SQL"]
+"""What tests say of a mutant.
+
+Unseen is what no unit test renders, as the branches of an incremental run. Not SQL is what
+PostgreSQL refuses to plan: nobody would miss that mistake.
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant, and the test that killed it."""
+
+    outcome: Outcome
+    killer: str = ""
+
+
+class Units:
+    """A dbt project whose unit tests can be run on mutants, over an open warehouse."""
+
+    def __init__(self, warehouse: Warehouse, home: Path, project: Path = PROJECT_ROOT) -> None:
+        """Parse the project and make its tables, of which unit tests take the types of their rows.
+
+        Args:
+            warehouse: its database holds the project's sources, which can be empty.
+            home: where dbt's files go.
+            project: the folder of the dbt project and of its profile.
+
+        Raises:
+            RuntimeError: something cannot be built.
+        """
+        self._warehouse, self._home, self._project = warehouse, home, project
+        self._manifest: Any = None
+        self._manifest = self._invoke("parse").result
+        built = self._invoke("build", "--exclude-resource-type", "test", "unit_test")
+        if not built.success:
+            raise RuntimeError(f"dbt build: {_failures(built)}")
+        # What dbt does before and after a run is nothing to a unit test.
+        for name in [name for name in self._manifest.nodes if name.startswith("operation.")]:
+            del self._manifest.nodes[name]
+        self._nodes = {
+            node.name: node
+            for node in self._manifest.nodes.values()
+            if node.resource_type == "model"
+        }
+
+    def sources(self) -> dict[str, str]:
+        """The source of each model."""
+        return {name: node.raw_code for name, node in self._nodes.items()}
+
+    def path(self, model: str) -> Path:
+        """The file of a model, in the project."""
+        return Path(self._nodes[model].original_file_path)
+
+    def types(self) -> dict[str, str]:
+        """The type of each column that some model states, by the column's name."""
+        return {
+            name: column.data_type
+            for node in self._nodes.values()
+            for name, column in node.columns.items()
+            if column.data_type
+        }
+
+    def tests(self, model: str) -> set[str]:
+        """The names of a model's unit tests."""
+        return {test.name for test in self._manifest.unit_tests.values() if test.model == model}
+
+    def rendered(self, model: str) -> dict[str, str]:
+        """The SQL of each unit test of a model as it is; nothing where it has none.
+
+        Raises:
+            RuntimeError: one of them is red, and so would kill anything.
+        """
+        if not self.tests(model):
+            return {}
+        outcome = self._test(model)
+        if not outcome.success:
+            raise RuntimeError(f"the unit tests of {model}: {_failures(outcome)}")
+        return self._compiled(self.tests(model))
+
+    def judge(self, model: str, mutant: str, rendered: dict[str, str]) -> Verdict:
+        """Run the unit tests of a model on a mutant of it; `rendered` is their SQL without it."""
+        with self._in_its_place(model, mutant):
+            outcome = self._test(model)
+        red = [result for result in outcome.result.results if result.status in ("fail", "error")]
+        if red:
+            is_mutant = red[0].status == "fail" or self.is_sql(model, mutant)
+            return Verdict("killed", red[0].node.name) if is_mutant else Verdict("not SQL")
+        is_seen = self._compiled(self.tests(model)) != rendered
+        return Verdict("survived" if is_seen else "unseen")
+
+    def is_sql(self, model: str, mutant: str) -> bool:
+        """Whether PostgreSQL finds a plan for a mutant."""
+        with self._in_its_place(model, mutant):
+            self._invoke("compile", "--full-refresh", "--select", model)
+        with self._warehouse.connect(autocommit=True) as connection:
+            try:
+                connection.execute(f"explain {self._compiled({model})[model]}".encode())
+            except psycopg.ProgrammingError:
+                return False
+        return True
+
+    @contextmanager
+    def _in_its_place(self, model: str, mutant: str) -> Iterator[None]:
+        node = self._nodes[model]
+        original, node.raw_code = node.raw_code, mutant
+        try:
+            yield
+        finally:
+            node.raw_code = original
+
+    def _test(self, model: str) -> Any:
+        return self._invoke("test", "--fail-fast", "--select", f"{model},test_type:unit")
+
+    def _compiled(self, names: set[str]) -> dict[str, str]:
+        """What dbt last compiled for models or unit tests, by their names."""
+        files = (self._home / "target" / "compiled").rglob("*.sql")
+        # The rows given to a unit test are written beside it, in folders named as its file.
+        return {
+            file.stem: file.read_text()
+            for file in files
+            if file.stem in names and not file.parent.suffix
+        }
+
+    def _invoke(self, *arguments: str) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        target, logs = str(self._home / "target"), str(self._home / "logs")
+        project = str(self._project)
+        with environment(self._warehouse):
+            return dbtRunner(manifest=self._manifest).invoke(
+                [
+                    *arguments,
+                    *("--project-dir", project, "--profiles-dir", project),
+                    *("--target-path", target, "--log-path", logs, "--log-level", "none"),
+                    *("--log-level-file", "none", "--no-write-json", "--threads", "2"),
+                ]
+            )
+
+
+def _failures(outcome: Any) -> str:
+    """What dbt says went wrong, on one line."""
+    results = getattr(outcome.result, "results", None) or []
+    red = [f"{r.node.name}: {r.message}" for r in results if r.status in ("fail", "error")]
+    return " ".join(str(outcome.exception or "; ".join(red)).split())[:500]
