@@ -47,7 +47,7 @@ class WarehousePlugin(dbtPlugin):
             setattr(credentials, name, getattr(warehouse, name))
         for variable, value in warehouse.environment().items():
             if not variable.startswith("P2P_"):  # libpq's own, for what a profile cannot say
-                os.environ.setdefault(variable, value)
+                os.environ[variable] = value
 
 
 plugins = [WarehousePlugin]

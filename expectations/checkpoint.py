@@ -82,21 +82,16 @@ def _datasource(
         # All of the login goes through `connect_args`: an address turns up in error messages, and
         # a `$` in it is taken for a variable of Great Expectations' configuration.
         connection_string="postgresql+psycopg://user@localhost/warehouse",
-        # A profile is measured once, into a temporary table, which lives in one connection.
-        create_temp_table=True,
+        # A profile is measured once, into a temporary table, which lives in one connection. Behind
+        # a pooler there is no such thing, and it is measured for each of its checks.
+        create_temp_table=warehouse.pooler_of is None,
         kwargs={  # type: ignore[call-arg]  # a field that their stub of the method leaves out
             "pool_size": 1,
             "max_overflow": 0,
             "connect_args": {
-                "connect_timeout": 10,
-                **warehouse.options,
+                "prepare_threshold": None,
+                **warehouse.parameters,
                 "application_name": "p2p expectations",
-                "host": warehouse.host,
-                "port": warehouse.port,
-                "user": warehouse.user,
-                "password": warehouse.password,
-                "dbname": warehouse.database,
-                "sslmode": warehouse.sslmode,
             },
         },
     )

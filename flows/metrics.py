@@ -126,10 +126,10 @@ class WarehouseMetrics(Collector):
         return failure is None
 
     def _see(self) -> Sight:
-        reader = self._warehouse.acting_as(TRANSFORMER)
+        reader = self._warehouse.acting_as(TRANSFORMER).with_session(
+            statement_timeout="10s", default_transaction_read_only="on"
+        )
         with reader.connect(autocommit=True, connect_timeout=2) as connection:
-            connection.execute("set default_transaction_read_only = on")
-            connection.execute("set statement_timeout = '10s'")
             return self._watch.look(connection, self._clock())
 
     def _home(self) -> Iterator[Metric]:

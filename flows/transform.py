@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
@@ -25,9 +25,12 @@ _LARGEST_LOG, _LOGS_KEPT = 10_000_000, 5  # bytes; as dbt's own
 # The plans are made once and their queries are short: compiling them costs more than it saves.
 # Facts sort some 100 MB in a cycle. A dbt that is killed leaves its statement to the server, which
 # is to notice; and one that waits for a lock for a minute had better say so.
-SESSION_OPTIONS = (
-    "-c jit=off -c work_mem=64MB -c client_connection_check_interval=5s -c lock_timeout=60s"
-)
+SESSION: Mapping[str, str] = {
+    "jit": "off",
+    "work_mem": "64MB",
+    "client_connection_check_interval": "5s",
+    "lock_timeout": "60s",
+}
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,10 @@ def parse_ahead(warehouse: Warehouse, home: Path) -> None:
 def environment(warehouse: Warehouse) -> Iterator[None]:
     """The variables that `profiles.yml` and libpq read, for as long as dbt runs."""
     wanted = {
-        **warehouse.environment(),
+        **warehouse.with_session(**SESSION).environment(),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
-    given = wanted.get("PGOPTIONS", os.environ.get("PGOPTIONS", ""))
-    wanted["PGOPTIONS"] = f"{SESSION_OPTIONS} {given}".strip()
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -141,9 +141,11 @@ def maintain(
         UserError: another one is at it, or the archive cannot be written to or read back.
     """
     report = UpkeepReport()
-    loading, transforming = (warehouse.acting_as(role) for role in (LOADER, TRANSFORMER))
+    loading, transforming = (
+        warehouse.acting_as(role).with_session(statement_timeout="0")
+        for role in (LOADER, TRANSFORMER)
+    )
     with single_writer(loading, "upkeep"), loading.connect(autocommit=True) as connection:
-        connection.execute("set statement_timeout = 0")
         if connection.execute("select to_regclass('staging.pages')").fetchone() != (None,):
             partitions.prepare(connection)
             try:
@@ -157,7 +159,6 @@ def maintain(
         _vacuum(connection, report)
         if transforming != loading:
             with transforming.connect(autocommit=True) as other:
-                other.execute("set statement_timeout = 0")
                 _vacuum(other, report)
     log.info(
         "upkeep done",

@@ -1,4 +1,7 @@
-"""dlt's PostgreSQL destination, whose files go in over connections that know the server's types.
+"""dlt's PostgreSQL destination, by connections of ours: as all others are, and few of them.
+
+dlt would write a URL of its own, in which a space or a plus of a password, of a name or of a
+socket's path is lost, and ask for options of a session, which a pooler refuses.
 
 A new ADBC database asks for every type there is, each table's row among them, before the first row
 goes in. dlt makes one for each file it loads, and half of a file's time was spent so (ADR 32).
@@ -9,9 +12,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
+import psycopg2  # type: ignore[import-untyped]
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.factory import get_adbc_driver_location
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresParquetCopyJob
+from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+
+from warehouse.connection import Warehouse
 
 if TYPE_CHECKING:
     from adbc_driver_manager import dbapi
@@ -28,7 +35,7 @@ class Connections:
         self._first: dbapi.Connection | None = None
         self._lock = threading.Lock()
 
-    def open(self, uri: str) -> dbapi.Connection:
+    def open(self, conninfo: str) -> dbapi.Connection:
         """One connection more; who takes it closes it."""
         # Not before `load.source` has settled that there is no pandas: it would import that, too.
         from adbc_driver_manager import dbapi
@@ -36,7 +43,7 @@ class Connections:
         with self._lock:
             if self._first is None:
                 self._first = dbapi.connect(
-                    driver=get_adbc_driver_location(), db_kwargs={"uri": uri}, autocommit=True
+                    driver=get_adbc_driver_location(), db_kwargs={"uri": conninfo}, autocommit=True
                 )
             return self._first.adbc_clone()
 
@@ -49,16 +56,33 @@ class Connections:
 
 
 class _CopyJob(PostgresParquetCopyJob):
-    def __init__(self, file_path: str, connections: Connections, uri: str) -> None:
+    def __init__(self, file_path: str, connections: Connections, conninfo: str) -> None:
         super().__init__(file_path)
-        self._connections, self._uri = connections, uri
+        self._connections, self._conninfo = connections, conninfo
 
     def _connect(self) -> dbapi.Connection:
-        return self._connections.open(self._uri)
+        return self._connections.open(self._conninfo)
+
+
+class _SqlClient(Psycopg2SqlClient):
+    conninfo: str
+
+    def open_connection(self) -> psycopg2.extensions.connection:
+        self._conn = psycopg2.connect(self.conninfo)
+        self._conn.autocommit = True
+        return self._conn
 
 
 class _Client(PostgresClient):
     connections: Connections
+    sql_client: _SqlClient
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        own = self.sql_client
+        self.sql_client = _SqlClient(
+            own.dataset_name, own.staging_dataset_name, own.credentials, own.capabilities
+        )
 
     def create_load_job(
         self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
@@ -66,17 +90,25 @@ class _Client(PostgresClient):
         job = super().create_load_job(table, file_path, load_id, restore)
         if not isinstance(job, PostgresParquetCopyJob):
             return job
-        uri = self.config.credentials.to_native_representation()
-        return _CopyJob(file_path, self.connections, uri)
+        return _CopyJob(file_path, self.connections, self.sql_client.conninfo)
 
 
 class Destination(postgres):
     """One database. Close its `connections` when a load is over."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, warehouse: Warehouse) -> None:
         """Connect to nothing yet."""
-        super().__init__(url, create_indexes=False)
+        named = {
+            "drivername": "postgresql",
+            "host": warehouse.host,
+            "port": warehouse.port,
+            "username": warehouse.user,
+            "password": warehouse.password,
+            "database": warehouse.database,
+        }
+        super().__init__(named, create_indexes=False)
         self.connections = Connections()
+        self._conninfo = warehouse.conninfo
 
     @property
     def destination_type(self) -> str:
@@ -92,4 +124,5 @@ class Destination(postgres):
         """See `dlt.destinations.postgres`."""
         client = cast(_Client, super().client(schema, initial_config))
         client.connections = self.connections
+        client.sql_client.conninfo = self._conninfo
         return client

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +30,7 @@ class Debian:
     authority: Path
     stranger: Path
     """The certificate of an authority that it has nothing to do with."""
+    restart: Callable[[], None]
     password: str = "an-admin's/p@ss:word#1"
 
     def url(
@@ -44,7 +45,8 @@ class Debian:
         said = {"sslmode": "verify-full", "sslrootcert": self.authority, **options}
         query = "&".join(f"{name}={quote(str(value), safe='/')}" for name, value in said.items())
         secret = quote(self.password if password is None else password, safe="")
-        return f"postgresql://{user}:{secret}@{host}:{self.port}/{database}?{query}"
+        login = f"{quote(user, safe='')}:{secret}"
+        return f"postgresql://{login}@{host}:{self.port}/{quote(database, safe='')}?{query}"
 
 
 @contextlib.contextmanager
@@ -59,13 +61,22 @@ def debian_server() -> Iterator[Debian]:
     account = Account.for_data(room / "none")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    server = Debian(port, _authority(room, "ours"), _authority(room, "strange"))
+
+    def control(*what: str | Path) -> None:
+        done = account.run([BINARIES[-1] / "pg_ctl", "-D", data, "-w", "-s", *what])
+        assert done.returncode == 0, done.stderr
+
+    server = Debian(
+        port,
+        _authority(room, "ours"),
+        _authority(room, "strange"),
+        lambda: control("-m", "fast", "-l", data / "log", "restart"),
+    )
     _certificate(room, server.authority)
     private_folder(data, account)
     (room / "password").write_text(server.password)
     for readable in (room / "password", *room.glob("server.*")):
         readable.chmod(0o644)
-    pg_ctl: list[str | Path] = [BINARIES[-1] / "pg_ctl", "-D", data, "-w", "-s"]
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -85,14 +96,14 @@ def debian_server() -> Iterator[Debian]:
     for command in (
         [*initdb, f"--pwfile={room / 'password'}"],
         ["/bin/sh", "-c", f"{copy} && {rules}"],
-        [*pg_ctl, "-l", data / "log", "-o", options, "start"],
     ):
         done = account.run(command)
         assert done.returncode == 0, done.stderr
+    control("-l", data / "log", "-o", options, "start")
     try:
         yield server
     finally:
-        account.run([*pg_ctl, "-m", "immediate", "stop"])
+        control("-m", "immediate", "stop")
         shutil.rmtree(room)
 
 

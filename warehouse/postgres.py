@@ -1,25 +1,48 @@
 """The way to the warehouse: `DATABASE_URL`, or else the embedded PostgreSQL."""
 
-from collections.abc import Iterator
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from warehouse.connection import CONNECT_TIMEOUT, Warehouse
+from warehouse.connection import CLOCK, CONNECT_TIMEOUT, SESSION, Warehouse
 from warehouse.embedded import embedded_server
-from warehouse.errors import AlreadyRunning, UserError
+from warehouse.errors import UserError
 from warehouse.masking import quoted
 from warehouse.premises import PORT
-from warehouse.roles import ASSUMABLE
+from warehouse.roles import assumable
 from warehouse.server import DATABASE, USER
 from warehouse.settings import Settings
+from warehouse.writer import Writer, single_writer
 
-__all__ = ["Writer", "Warehouse", "open_warehouse", "require_write_access", "single_writer"]
+__all__ = [
+    "Warehouse",
+    "Writer",
+    "clock_lead",
+    "open_warehouse",
+    "require_write_access",
+    "single_writer",
+]
 
-_LOCK_PATIENCE = "3s"
+log = logging.getLogger(__name__)
+
+CLOCKS_DIFFER, CLOCKS_DISAGREE = timedelta(minutes=1), timedelta(minutes=10)
+"""How far our clock may be off the server's before that is said, and before nothing is written."""
+
 _OLDEST_VERSION = 150_000  # MERGE and NULLS NOT DISTINCT came with 15
+_ENCODING = "UTF8"
+
+# What a pooler cannot be asked for, and what is written depends on.
+_DECISIVE = (
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "standard_conforming_strings",
+)
 
 # What libpq and the server say, and what there is to do about it.
 _ADVICE = {
@@ -51,23 +74,31 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
     Raises:
         UserError: it cannot be reached; one line that says why, never with the password.
     """
+    os.environ.update(CLOCK)
     if settings.database_url is None:
         with embedded_server(settings.home) as socket_folder:
             warehouse = Warehouse(str(socket_folder), PORT, USER, "x", DATABASE, "disable")
-            yield _with_roles(warehouse)
+            yield _met(replace(warehouse, role_prefix=settings.role_prefix))
         return
     warehouse = Warehouse.from_url(settings.database_url.get_secret_value())
-    yield _with_roles(warehouse)
+    yield _met(replace(warehouse, role_prefix=settings.role_prefix))
+
+
+def utc_now() -> datetime:
+    """The time of this machine, in UTC."""
+    return datetime.now(UTC)
 
 
 def require_write_access(
-    warehouse: Warehouse, schemas: tuple[str, ...] = ("staging", "marts", "ops")
+    warehouse: Warehouse,
+    schemas: tuple[str, ...] = ("staging", "marts", "ops"),
+    clock: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Make sure that our role can fill `schemas`, before anything is read from the exchange.
+    """Make sure that what we write into `schemas` can be, before the exchange is asked anything.
 
     Raises:
-        UserError: the server only reads, or the role may neither create a missing schema nor
-            create tables in one that is there.
+        UserError: the server only reads, the role may neither create a missing schema nor create
+            tables in one that is there, or the clocks disagree.
     """
     with warehouse.connect() as connection:
         row = connection.execute(
@@ -86,6 +117,9 @@ def require_write_access(
             """,
             [list(schemas)],
         ).fetchone()
+        if warehouse.pooler_of is not None:
+            _require_usual_settings(warehouse, connection)
+        lead = clock_lead(connection, clock)
     is_read_only, refused = row or (True, [])
     if is_read_only:
         raise UserError(
@@ -98,67 +132,76 @@ def require_write_access(
             f"{', '.join(refused)} of the database {warehouse.database}: "
             "grant it CREATE on the database."
         )
+    if abs(lead) > CLOCKS_DISAGREE:
+        raise UserError(
+            f"The clock of this machine is {said_of_lead(lead)} that of the server at "
+            f"{_place(warehouse)}: nothing is stamped by it; set both by NTP."
+        )
+    if abs(lead) > CLOCKS_DIFFER:
+        log.warning("clocks differ", extra={"this_machine_is": f"{said_of_lead(lead)} the server"})
 
 
-@dataclass(frozen=True)
-class Writer:
-    """The only one who does `name` in a warehouse, for as long as its connection stands."""
+def clock_lead(
+    connection: psycopg.Connection, clock: Callable[[], datetime] = utc_now
+) -> timedelta:
+    """How far our clock is ahead of the server's; below zero where it is behind it.
 
-    name: str
-    _connection: psycopg.Connection[tuple[Any, ...]] = field(repr=False)
-
-    def require(self) -> None:
-        """Make sure that it still is, before anything is written that others rely on.
-
-        A server that restarts, or somebody who ends our connection, lets the lock go with it, and
-        the next writer in; whoever went on writing then would be a second one.
-
-        Raises:
-            UserError: the connection is gone.
-        """
-        try:
-            self._connection.execute("select 1")
-        except psycopg.Error:
-            raise UserError(
-                "DATABASE_URL: the server ended the connection that kept other processes out "
-                f"({self.name}): this one stops, and the next run goes on from there."
-            ) from None
+    What the question takes on its way is not counted.
+    """
+    asked = clock()
+    there: datetime
+    (there,) = connection.execute("select clock_timestamp()").fetchone() or (asked,)
+    answered = clock()
+    return max(asked - there, timedelta()) or min(answered - there, timedelta())
 
 
-@contextmanager
-def single_writer(warehouse: Warehouse, name: str) -> Iterator[Writer]:
-    """Be the only one who does `name` in this warehouse while the context is open.
+def said_of_lead(lead: timedelta) -> str:
+    """Such as `12 min ahead of`."""
+    minutes = abs(lead) / timedelta(minutes=1)
+    return f"{minutes:,.0f} min {'ahead of' if lead > timedelta() else 'behind'}"
 
-    A session's advisory lock on a connection of its own: the server drops it with the
-    connection, so a killed writer leaves no lock behind, but for the moment that the server takes
-    to notice: hence a short wait. The other way round, see `Writer.require`.
+
+def _require_usual_settings(warehouse: Warehouse, connection: psycopg.Connection) -> None:
+    """Refuse what a server says of a session that we, behind a pooler, cannot ask otherwise.
 
     Raises:
-        UserError: another process is at it.
+        UserError: a setting differs; the line has the statement that changes it.
     """
-    with warehouse.connect(autocommit=True) as connection:
-        # A long cycle leaves this connection idle; a server that ends idle ones would free us.
-        connection.execute("set idle_session_timeout = 0")
-        connection.execute(f"set lock_timeout = '{_LOCK_PATIENCE}'".encode())
-        try:
-            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"p2p:{name}"])
-        except psycopg.errors.LockNotAvailable:
-            raise AlreadyRunning(
-                f"Another process is at it already ({name}) in this warehouse: "
-                "wait until it has ended, or end it."
-            ) from None
-        yield Writer(name, connection)
+    said = connection.execute(
+        "select name, setting from pg_settings where name = any(%s)", [list(_DECISIVE)]
+    ).fetchall()
+    for name, found in said:
+        if found != SESSION[name]:
+            raise UserError(
+                f"DATABASE_URL: {name} is {found}, which cannot be asked otherwise through the "
+                f"pooler at {_place(warehouse)}: alter role {warehouse.user} in database "
+                f"{warehouse.database} set {name} = '{SESSION[name]}', or name the server itself "
+                f"({warehouse.pooler_of})."
+            )
 
 
-def _with_roles(warehouse: Warehouse) -> Warehouse:
+def _met(warehouse: Warehouse) -> Warehouse:
     """Connect once: what is wrong with `DATABASE_URL` is said before anything starts.
 
-    Returns the warehouse with the roles that this login may act as in it.
+    Returns the warehouse with the roles that this login may act as in it, and knowing whether it is
+    a pooler that answers. That shows by the process: a pooler numbers its clients itself.
     """
+    if re.search("['\"]", warehouse.database):
+        raise UserError(
+            f"DATABASE_URL: dbt does not get along with the quote in the name of the database "
+            f"{warehouse.database}: rename it, or name another."
+        )
+    # A pooler would refuse what is asked of a session.
+    plain = replace(warehouse, pooler_of="")
     try:
-        with warehouse.connect() as connection:
+        with plain.connect(autocommit=True) as connection:
             version = connection.info.server_version
-            roles = frozenset(str(role) for (role,) in connection.execute(ASSUMABLE))
+            encoding = connection.info.parameter_status("server_encoding")
+            process, address, port = connection.execute(
+                "select pg_backend_pid(), host(inet_server_addr()), current_setting('port')"
+            ).fetchone() or (0, None, "")
+            is_itself = process == connection.info.backend_pid
+            roles = assumable(connection, warehouse.role_prefix)
     except (psycopg.Error, UnicodeError) as error:  # a host that is no name ends in the latter
         raise UserError(_refusal(warehouse, str(error))) from None
     if version < _OLDEST_VERSION:
@@ -166,7 +209,13 @@ def _with_roles(warehouse: Warehouse) -> Warehouse:
             f"DATABASE_URL: the server at {_place(warehouse)} is PostgreSQL {version // 10_000}: "
             f"{_OLDEST_VERSION // 10_000} or later is needed."
         )
-    return replace(warehouse, roles=roles)
+    if encoding != _ENCODING:
+        raise UserError(
+            f"DATABASE_URL: the database {warehouse.database} is kept in {encoding}, which cannot "
+            f"hold every name: create one with encoding '{_ENCODING}' and template template0."
+        )
+    server = None if is_itself else f"{address or warehouse.host}:{port}"
+    return replace(warehouse, roles=roles, pooler_of=server)
 
 
 def _refusal(warehouse: Warehouse, said: str) -> str:

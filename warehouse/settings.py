@@ -42,6 +42,7 @@ _RULES = {
     "assets": ("P2P_ASSETS", "codes of letters and digits with commas between, such as USDT,BTC"),
     "hot": ("P2P_HOT", "pairs of fiat and asset with commas between, such as VES/USDT,ARS/USDT"),
     "requests_per_second": ("P2P_REQUESTS_PER_SECOND", "a number above 0, such as 2"),
+    "role_prefix": ("P2P_ROLE_PREFIX", "lower-case letters, digits and _, such as p2p_"),
     "redis_url": ("REDIS_URL", "redis://:password@host:port/0, rediss://... or unix:///path"),
     "home": ("P2P_HOME", "the path of a folder"),
     "log_format": ("P2P_LOG_FORMAT", "text or json"),
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(default=2, gt=0, allow_inf_nan=False)
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     redis_url_file: Path | None = Field(default=None, validation_alias="REDIS_URL_FILE")
+    role_prefix: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,30})?$")
     home: Path = PROJECT_ROOT / ".p2p"
     log_format: Literal["text", "json"] = "text"
     raw_retention_days: int = Field(default=30, ge=0, le=100_000)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from flows.commands.starting import SUCCESS, start
 from warehouse.settings import load_settings
 
 
-def init() -> int:
+def init(
+    adopt_roles: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-roles",
+            help="Give rights to roles of these names that p2p did not make, too.",
+        ),
+    ] = False,
+) -> int:
     """Set the database up: schemas, the roles loader, transformer and analyst, partitions."""
     settings = load_settings()
     start(settings)
@@ -18,10 +30,12 @@ def init() -> int:
     from warehouse.postgres import open_warehouse
 
     with open_warehouse(settings) as warehouse, warehouse.connect(autocommit=True) as connection:
+        if not adopt_roles:
+            roles.require_own(connection, settings.role_prefix)
         roles.make_schemas(connection)
         create_tables(connection, TABLES)
         ops.prepare(connection)
-        made = roles.set_up(connection)
+        made = roles.set_up(connection, settings.role_prefix, adopt=adopt_roles)
     out.print(f"The database is set up. Roles made: {', '.join(made) or 'none, they were there'}.")
     if made and settings.database_url is None:
         out.print(
@@ -30,8 +44,8 @@ def init() -> int:
         )
     elif made:
         out.print(
-            "They have no password yet, so none logs in by one: in psql, \\password loader "
-            "and so on, or make a login of your own a member of them.",
+            "They have no password yet, so none logs in by one: in psql, "
+            f"\\password {made[0]} and so on, or make a login of your own a member of them.",
             markup=False,
         )
     return SUCCESS

@@ -25,8 +25,8 @@ def test_a_load_asks_once_which_types_the_server_has(
         asked.append(connect(*arguments, **options))
         return asked[-1]
 
-    def open_and_note(connections: Connections, uri: str) -> dbapi.Connection:
-        opened.append(open_one(connections, uri))
+    def open_and_note(connections: Connections, conninfo: str) -> dbapi.Connection:
+        opened.append(open_one(connections, conninfo))
         return opened[-1]
 
     monkeypatch.setattr(dbapi, "connect", ask)
@@ -42,13 +42,13 @@ def test_a_load_asks_once_which_types_the_server_has(
 
 def test_connections_go_on_when_the_first_one_was_cut(warehouse: Warehouse) -> None:
     connections = Connections()
-    with connections.open(warehouse.url), warehouse.connect(autocommit=True) as own:
+    with connections.open(warehouse.conninfo), warehouse.connect(autocommit=True) as own:
         cut = own.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where datname = current_database() and pid != pg_backend_pid()"
         ).fetchall()
         assert len(cut) >= 2, "the first, and the one that was opened"
-        with connections.open(warehouse.url) as another, another.cursor() as cursor:
+        with connections.open(warehouse.conninfo) as another, another.cursor() as cursor:
             cursor.execute("select 1")
             assert cursor.fetchone() == (1,)
     connections.close()

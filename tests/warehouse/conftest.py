@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
+import psycopg
 import pytest
 
+from warehouse.connection import Warehouse
 from warehouse.embedded import erase
 from warehouse.engine import Account, find_engine
 from warehouse.premises import private_folder
@@ -196,6 +199,21 @@ class Elsewhere:
     password: str = "p@ss/w:rd#%?é x"
     database: str = "anna"
 
+    def url(self, **changes: str | int) -> str:
+        """Its URL, with parts of it changed."""
+        part = {
+            "user": self.user,
+            "password": self.password,
+            "host": "127.0.0.1",
+            "port": self.port,
+            "database": self.database,
+            "query": "",
+        } | changes
+        login = f"{part['user']}:{quote(str(part['password']), safe='')}"
+        return (
+            f"postgresql://{login}@{part['host']}:{part['port']}/{part['database']}{part['query']}"
+        )
+
 
 @pytest.fixture(scope="session")
 def elsewhere() -> Iterator[Elsewhere]:
@@ -229,3 +247,14 @@ def elsewhere() -> Iterator[Elsewhere]:
     yield server
     account.run([*pg_ctl, "-m", "immediate", "stop"])
     shutil.rmtree(room)
+
+
+@pytest.fixture
+def foreign(elsewhere: Elsewhere) -> Warehouse:
+    """The second server's database, as its owner sees it."""
+    with psycopg.connect(elsewhere.url(database="postgres"), autocommit=True) as connection:
+        connection.execute("drop database if exists anna with (force)")
+        connection.execute("create database anna")
+        connection.execute("drop role if exists reader")
+        connection.execute("create role reader login password 'r'")
+    return Warehouse.from_url(elsewhere.url())

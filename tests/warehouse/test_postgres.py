@@ -1,32 +1,24 @@
 """A server of the user's own: what is wrong with DATABASE_URL is said in one line."""
 
-import threading
-from pathlib import Path
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import psycopg
+import psycopg2  # type: ignore[import-untyped]
 import pytest
+from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
 
-from tests.warehouse.conftest import Command, Elsewhere
+from tests.warehouse.conftest import Elsewhere
 from warehouse import postgres
-from warehouse.connection import Warehouse
+from warehouse.connection import PARAMETERS, Warehouse
 from warehouse.errors import UserError
-from warehouse.postgres import open_warehouse, require_write_access, single_writer
+from warehouse.postgres import (
+    clock_lead,
+    open_warehouse,
+    require_write_access,
+)
 from warehouse.settings import Settings
-
-
-def url(server: Elsewhere, **changes: str | int) -> str:
-    """The URL of `server`, with parts of it changed."""
-    part = {
-        "user": server.user,
-        "password": server.password,
-        "host": "127.0.0.1",
-        "port": server.port,
-        "database": server.database,
-        "query": "",
-    } | changes
-    login = f"{part['user']}:{quote(str(part['password']), safe='')}"
-    return f"postgresql://{login}@{part['host']}:{part['port']}/{part['database']}{part['query']}"
 
 
 def settings(database_url: str) -> Settings:
@@ -34,22 +26,11 @@ def settings(database_url: str) -> Settings:
     return Settings(database_url=database_url)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def warehouse(elsewhere: Elsewhere) -> Warehouse:
-    """The second server's database, as its owner sees it."""
-    with psycopg.connect(url(elsewhere, database="postgres"), autocommit=True) as connection:
-        connection.execute("drop database if exists anna with (force)")
-        connection.execute("create database anna")
-        connection.execute("drop role if exists reader")
-        connection.execute("create role reader login password 'r'")
-    return Warehouse.from_url(url(elsewhere))
-
-
 def test_a_password_with_special_characters_opens_the_warehouse(
-    warehouse: Warehouse, elsewhere: Elsewhere
+    foreign: Warehouse, elsewhere: Elsewhere
 ) -> None:
-    with open_warehouse(settings(url(elsewhere))) as opened:
-        assert opened == warehouse
+    with open_warehouse(settings(elsewhere.url())) as opened:
+        assert opened == foreign
         with opened.connect() as connection, psycopg.connect(opened.url) as same:
             assert connection.info.dbname == same.info.dbname == "anna"
             name = connection.execute("select current_setting('application_name')").fetchone()
@@ -66,14 +47,15 @@ def test_a_password_with_special_characters_opens_the_warehouse(
         ({"host": "no..host"}, "there is no such host"),
         ({"query": "?sslmode=require"}, "no TLS"),
         ({"query": "?nonsense=1"}, "not known to PostgreSQL"),
+        ({"query": "?gssencmode=" + quote(Elsewhere.password, safe="")}, '"***"'),
     ],
 )
 def test_a_url_that_leads_nowhere_is_one_line_without_the_password(
-    warehouse: Warehouse, elsewhere: Elsewhere, changes: dict[str, str | int], reason: str
+    foreign: Warehouse, elsewhere: Elsewhere, changes: dict[str, str | int], reason: str
 ) -> None:
     with (
         pytest.raises(UserError, match="DATABASE_URL") as refused,
-        open_warehouse(settings(url(elsewhere, **changes))),
+        open_warehouse(settings(elsewhere.url(**changes))),
     ):
         pass
     said = str(refused.value)
@@ -83,102 +65,148 @@ def test_a_url_that_leads_nowhere_is_one_line_without_the_password(
 
 
 def test_a_server_that_is_too_old_is_refused(
-    warehouse: Warehouse, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+    foreign: Warehouse, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_OLDEST_VERSION", 990_000)
     with (
         pytest.raises(UserError, match=r"DATABASE_URL.* is PostgreSQL 18: 99 or later is needed"),
-        open_warehouse(settings(url(elsewhere))),
+        open_warehouse(settings(elsewhere.url())),
     ):
         pass
 
 
 def test_a_role_that_may_not_write_is_refused_before_any_work(
-    warehouse: Warehouse, elsewhere: Elsewhere
+    foreign: Warehouse, elsewhere: Elsewhere
 ) -> None:
-    require_write_access(warehouse)
-    reader = Warehouse.from_url(url(elsewhere, user="reader", password="r"))
+    require_write_access(foreign)
+    reader = Warehouse.from_url(elsewhere.url(user="reader", password="r"))
     with pytest.raises(UserError, match="role reader may not create tables in staging, marts, ops"):
         require_write_access(reader)
 
 
 def test_schemas_that_an_administrator_made_are_enough(
-    warehouse: Warehouse, elsewhere: Elsewhere
+    foreign: Warehouse, elsewhere: Elsewhere
 ) -> None:
-    with warehouse.connect() as connection:
+    with foreign.connect() as connection:
         connection.execute("create schema staging authorization reader; create schema marts")
-    reader = Warehouse.from_url(url(elsewhere, user="reader", password="r"))
+    reader = Warehouse.from_url(elsewhere.url(user="reader", password="r"))
     require_write_access(reader, schemas=("staging",))
     with pytest.raises(UserError, match="create tables in marts of"):
         require_write_access(reader, schemas=("staging", "marts"))
 
 
-def test_a_server_that_only_reads_is_refused(warehouse: Warehouse) -> None:
-    with warehouse.connect() as connection:
-        connection.execute("alter database anna set default_transaction_read_only = on")
+def test_a_server_that_only_reads_is_refused(foreign: Warehouse, elsewhere: Elsewhere) -> None:
+    options = "?options=" + quote("-c default_transaction_read_only=on")
     with pytest.raises(UserError, match="DATABASE_URL.*only reads"):
-        require_write_access(warehouse)
+        require_write_access(Warehouse.from_url(elsewhere.url(query=options)))
 
 
-def test_a_second_writer_is_refused_until_the_first_has_left(warehouse: Warehouse) -> None:
+ODD_SETTINGS = {
+    "DateStyle": "'SQL, DMY'",
+    "IntervalStyle": "sql_standard",
+    "TimeZone": "'Asia/Kolkata'",
+    "client_encoding": "latin1",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "extra_float_digits": "-3",
+    "search_path": "nowhere",
+    "standard_conforming_strings": "off",
+}
+
+
+@pytest.fixture
+def odd_settings(foreign: Warehouse) -> None:
+    """A database in which sessions begin otherwise than anywhere else."""
+    with foreign.connect(autocommit=True) as connection:
+        for name, value in ODD_SETTINGS.items():
+            connection.execute(f"alter database anna set {name} = {value}".encode())
+
+
+@pytest.mark.usefixtures("odd_settings")
+def test_what_a_server_says_of_sessions_reaches_no_connection_of_any_library(
+    foreign: Warehouse, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = "select name, setting from pg_settings where source in ('database', 'user')"
+    with open_warehouse(settings(elsewhere.url())) as opened:
+        require_write_access(opened)
+        with opened.connect() as connection:
+            assert connection.execute(odd.encode()).fetchall() == []
+            (there,) = connection.execute("select now()").fetchone() or (None,)
+        assert there is not None
+        assert there.utcoffset() == timedelta()
+        with dbapi.connect(opened.conninfo) as adbc, adbc.cursor() as cursor:
+            cursor.execute(odd)
+            assert cursor.fetchall() == []
+    for name, value in opened.environment().items():
+        monkeypatch.setenv(name, value)
+    as_dbt = psycopg2.connect(
+        host=opened.host,
+        port=opened.port,
+        user=opened.user,
+        password=opened.password,
+        dbname=opened.database,
+    )
+    try:
+        with as_dbt.cursor() as cursor:
+            cursor.execute(odd)
+            assert cursor.fetchall() == []
+        assert as_dbt.info.dsn_parameters["tcp_user_timeout"] == PARAMETERS["tcp_user_timeout"]
+    finally:
+        as_dbt.close()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    foreign: Warehouse, elsewhere: Elsewhere, encoding: str
+) -> None:
+    with psycopg.connect(elsewhere.url(database="postgres"), autocommit=True) as connection:
+        connection.execute("drop database anna with (force)")
+        connection.execute(
+            f"create database anna encoding '{encoding}' locale 'C' template template0".encode()
+        )
     with (
-        single_writer(warehouse, "load"),
-        pytest.raises(UserError, match="load") as refused,
-        single_writer(warehouse, "load"),
+        pytest.raises(UserError, match=f"DATABASE_URL: .* is kept in {encoding}") as refused,
+        open_warehouse(settings(elsewhere.url())),
     ):
         pass
     assert "\n" not in str(refused.value)
-    with single_writer(warehouse, "load"):
+
+
+def test_a_quote_in_the_name_of_a_database_is_refused(elsewhere: Elsewhere) -> None:
+    with (
+        pytest.raises(UserError, match="DATABASE_URL: dbt does not get along with the quote in"),
+        open_warehouse(settings(elsewhere.url(database="it's"))),
+    ):
         pass
 
 
-def test_a_second_writer_goes_on_when_the_first_leaves_while_it_waits(
-    warehouse: Warehouse,
+def shifted(**by: float) -> Callable[[], datetime]:
+    """A clock that is off by so much."""
+    return lambda: datetime.now(UTC) + timedelta(**by)
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(11, "11 min ahead of"), (-11, "11 min behind")])
+def test_a_clock_that_is_ten_minutes_off_the_servers_stamps_nothing(
+    foreign: Warehouse, minutes: int, said: str
 ) -> None:
-    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-
-    def leave_when_another_waits() -> None:
-        with single_writer(warehouse, "load"), warehouse.connect(autocommit=True) as watching:
-            is_first.set()
-            while watching.execute(waiting).fetchone() == (0,):
-                pass
-
-    is_first = threading.Event()
-    first = threading.Thread(target=leave_when_another_waits)
-    first.start()
-    is_first.wait()
-    with single_writer(warehouse, "load") as second:
-        second.require()
-    first.join()
+    with pytest.raises(UserError, match=f"clock of this machine is {said} that of the server"):
+        require_write_access(foreign, clock=shifted(minutes=minutes))
 
 
-def test_a_writer_whose_connection_was_ended_is_none_any_more(warehouse: Warehouse) -> None:
-    with single_writer(warehouse, "load") as writer:
-        writer.require()
-        with warehouse.connect(autocommit=True) as other:
-            other.execute(
-                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
-            )
-        with pytest.raises(UserError, match="DATABASE_URL.*kept other processes out") as refused:
-            writer.require()
-        assert "\n" not in str(refused.value)
-        with single_writer(warehouse, "load") as next_one:
-            next_one.require()
+def test_a_clock_that_is_a_minute_off_the_servers_is_said(
+    foreign: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    require_write_access(foreign, clock=shifted(seconds=50))
+    assert caplog.records == []
+    require_write_access(foreign, clock=shifted(seconds=-70))
+    (record,) = caplog.records
+    assert record.__dict__["this_machine_is"] == "1 min behind the server"
 
 
-def test_writers_of_different_things_do_not_meet(warehouse: Warehouse) -> None:
-    with single_writer(warehouse, "load"), single_writer(warehouse, "transform"):
-        pass
-
-
-def test_a_killed_writer_leaves_no_lock_behind(used_home: Path) -> None:
-    writer = Command(used_home, extra="lock = single_writer(warehouse, 'load'); lock.__enter__()")
-    writer.until_open()
-    with open_warehouse(Settings(home=used_home)) as warehouse:
-        with pytest.raises(UserError), single_writer(warehouse, "load"):
-            pass
-        writer.kill()
-        with warehouse.connect() as connection:  # waits until the server has seen it gone
-            connection.execute("select pg_advisory_lock(hashtextextended('p2p:load', 0))")
-        with single_writer(warehouse, "load"):
-            pass
+def test_what_the_question_took_on_its_way_is_no_difference_of_clocks(
+    foreign: Warehouse,
+) -> None:
+    started = datetime.now(UTC)
+    slow = iter([started - timedelta(minutes=5), started + timedelta(minutes=5)])
+    with foreign.connect() as connection:
+        assert clock_lead(connection, lambda: next(slow)) == timedelta()

@@ -198,7 +198,7 @@ def test_what_a_member_of_both_makes_belongs_to_the_role_and_is_read_by_the_anal
             said = connection.execute("select current_user, current_setting('lock_timeout')")
             assert said.fetchone() == ("transformer", "1min")
         # The form in which dlt and its driver take it.
-        with psycopg.connect(acting["loader"].url) as connection:
+        with psycopg.connect(acting["loader"].conninfo) as connection:
             assert connection.execute("select current_user").fetchone() == ("loader",)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("delete from ops.runs")
