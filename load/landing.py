@@ -5,23 +5,26 @@ import errno
 import logging
 import os
 import shutil
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dlt
-import psycopg
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from load.destination import Destination
 from load.landed import SCHEMA, create_tables, tidy
+from load.pacing import RealTime, Timekeeper
 from load.source import SOURCE, Batch, binance_p2p
 from load.state import State
 from load.tables import TABLES
 from load.text import printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
+from warehouse.trouble import Kind, advice_on, kind_of, sqlstate_of
 
 log = logging.getLogger(__name__)
 
@@ -29,24 +32,36 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _WORKERS = 2  # each holds a file in memory, and keeps a core of the server busy
 _M_ARENA_MAX = -8  # of malloc.h
 _PACKAGES_KEPT = 3
+_PATIENCE, _FIRST_PAUSE, _LONGEST_PAUSE = 300.0, 1.0, 30.0  # seconds
+
+Result = TypeVar("Result")
 
 
 class Refused(Exception):
-    """The warehouse took the connection and refused the batch, which is as if never extracted."""
+    """A value in the batch cannot be kept: the batch is as if never extracted."""
 
 
 class Landing:
     """The one pipeline, `binance_p2p`, with its folder under `home`."""
 
-    def __init__(self, home: Path, warehouse: Warehouse) -> None:
+    def __init__(
+        self,
+        home: Path,
+        warehouse: Warehouse,
+        time: Timekeeper | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
         """Open the pipeline; a working folder that cannot be read is thrown away.
+
+        `time` and `stop` are for the waits of a server in trouble.
 
         Raises:
             UserError: nothing can be written there.
         """
+        self._time, self._stop = time or RealTime(), stop or threading.Event()
         self._folder = home / "dlt"
         self._warehouse = warehouse
-        self._destination = Destination(warehouse.url)
+        self._destination = Destination(warehouse)
         os.environ["DLT_DATA_DIR"] = str(self._folder)
         try:
             self._pipeline = self._open()
@@ -76,11 +91,12 @@ class Landing:
         if not self._has_packages():
             return "nothing"
         try:
-            self._finish()
+            self._patiently(self._finish)
             outcome = "finished"
         except PipelineStepFailed as failure:
-            self._require_disk(failure)
-            self._require_warehouse()
+            # The tables may be another version's, which these packages do not fit.
+            if kind_of(failure) is not Kind.OF_THE_DATA and not _does_not_fit(failure):
+                raise _trouble(failure) from failure
             log.warning("packages left cannot be finished", extra={"why": _why(failure)})
             outcome = self._abort()
         self._sync()
@@ -93,21 +109,27 @@ class Landing:
         kept: Any = self._pipeline.state.get("sources", {}).get(SOURCE, {})
         return State.load(kept)
 
-    def land(self, batch: Batch, state: State) -> list[str]:
+    def land(
+        self, batch: Batch, state: State, require: Callable[[], None] = lambda: None
+    ) -> list[str]:
         """Put `batch` and the `state` after it into the warehouse; returns the load's id.
 
+        Trouble of the server's that passes is waited for. `require` is asked whether anything may
+        be written; by then the batch is in the folder, and not lost with the answer.
+
         Raises:
-            Refused: the warehouse refuses it. Nothing of it counts, nothing of it is left.
-            UserError: the warehouse does not answer, or the disk is full. The load is finished by
-                the next run, or its books are read again.
+            Refused: a value in it cannot be kept. Nothing of it counts, nothing of it is left.
+            UserError: the server is in trouble for longer, or the disk is full. The next run
+                finishes the load, or, where the disk is our own, reads its books again.
         """
         try:
             self._pipeline.extract(binance_p2p(batch, state.dump()), loader_file_format="parquet")
             _give_back()
-            load_ids = self._finish()
+            require()
+            load_ids = self._patiently(self._finish)
         except PipelineStepFailed as failure:
-            self._require_disk(failure)
-            self._require_warehouse()
+            if kind_of(failure) is not Kind.OF_THE_DATA:
+                raise _trouble(failure) from failure
             log.warning("batch refused", extra={"why": _why(failure)})
             self._abort()
             raise Refused(_why(failure)) from failure
@@ -137,6 +159,29 @@ class Landing:
         )
         pipeline.activate()
         return pipeline
+
+    def _patiently(self, action: Callable[[], Result]) -> Result:
+        """Do it, and do it again for a while when it fails by trouble that passes.
+
+        Raises:
+            PipelineStepFailed: it failed by anything else, or for too long.
+            UserError: our own disk is full.
+        """
+        give_up, pause = self._time.now() + _PATIENCE, _FIRST_PAUSE
+        while True:
+            try:
+                return action()
+            except PipelineStepFailed as failure:
+                self._require_disk(failure)
+                is_over = self._time.now() >= give_up or self._stop.is_set()
+                if is_over or kind_of(failure) is not Kind.PASSING:
+                    raise
+                log.warning(
+                    "the warehouse is in trouble: what was read is kept, and tried again",
+                    extra={"why": _why(failure), "in_seconds": pause},
+                )
+            self._time.wait(pause, self._stop)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _has_packages(self) -> bool:
         return bool(
@@ -169,10 +214,10 @@ class Landing:
     def _sync(self) -> None:
         """Take the state from the warehouse where the folder is lost or older."""
         try:
-            self._pipeline.sync_destination()
+            self._patiently(self._pipeline.sync_destination)
         except PipelineStepFailed as failure:
-            self._require_disk(failure)
-            self._require_warehouse()
+            if kind_of(failure) is Kind.PASSING:
+                raise _trouble(failure) from failure
             raise UserError(
                 f"DATABASE_URL: the tables of dlt in the schema {SCHEMA} cannot be read: "
                 f"{_why(failure)}"
@@ -210,16 +255,6 @@ class Landing:
                 ) from failure
             error = error.__cause__ or error.__context__
 
-    def _require_warehouse(self) -> None:
-        try:
-            with self._warehouse.connect() as connection:
-                connection.execute("select 1")
-        except psycopg.Error as error:
-            raise UserError(
-                "DATABASE_URL: the warehouse stopped answering in the middle of a load; "
-                "the next run goes on from there."
-            ) from error
-
 
 def share_arenas() -> None:
     """Have glibc serve all threads from two arenas: one for each of them keeps some 60 MB more."""
@@ -238,3 +273,17 @@ def _why(failure: PipelineStepFailed) -> str:
     while root.__cause__ is not None:
         root = root.__cause__
     return printable(f"{type(root).__name__}: {root}", 300)
+
+
+def _trouble(failure: PipelineStepFailed) -> UserError:
+    log.error("the warehouse is in trouble", extra={"why": _why(failure)})
+    return UserError(
+        f"DATABASE_URL: the warehouse cannot take what was read: {printable(advice_on(failure))}. "
+        "Nothing of it is lost: the next run begins by landing it."
+    )
+
+
+def _does_not_fit(failure: PipelineStepFailed) -> bool:
+    """Whether a table, a column or a type is not what it was; a missing right may be given."""
+    code = sqlstate_of(failure) or ""
+    return code.startswith("42") and code != "42501"

@@ -9,8 +9,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 
-import psycopg
-
 from load import catalogue, plan
 from load.alone import only_loader
 from load.catalogue import CatalogueReading
@@ -33,6 +31,7 @@ from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, Writer, require_write_access
 from warehouse.roles import LOADER
 from warehouse.settings import Settings
+from warehouse.trouble import trouble_in_one_line
 
 __all__ = ["CycleReport", "ExchangeOutOfReach", "Progress", "run_cycle"]
 
@@ -70,7 +69,7 @@ def run_cycle(
     """
     share_arenas()
     warehouse = warehouse.acting_as(LOADER)
-    try:
+    with trouble_in_one_line("the warehouse does not answer"):
         require_write_access(warehouse, ("staging",))
         with only_loader(settings.home, warehouse) as writer:
             cycle = _Cycle(
@@ -85,9 +84,6 @@ def run_cycle(
                 pacer or pacer_of(settings),
             )
             return cycle.run(catalogue_only)
-    except psycopg.OperationalError as error:
-        said = printable(str(error).partition("\n")[0])
-        raise UserError(f"DATABASE_URL: the warehouse does not answer ({said}).") from error
 
 
 class _Cycle:
@@ -124,7 +120,7 @@ class _Cycle:
 
     def run(self, catalogue_only: bool = False) -> CycleReport:
         with self._step("recover"):
-            self.landing = Landing(self.settings.home, self.warehouse)
+            self.landing = Landing(self.settings.home, self.warehouse, self.pacer.time, self.stop)
             self.report.recovered = self.landing.recover()
             self.state = self.landing.state()
             with self.warehouse.connect(autocommit=True) as connection:
@@ -298,17 +294,16 @@ class _Cycle:
         self.state.cycle.is_open = more_to_come or self.report.books_cut_short > 0
 
     def _land(self, batch: Batch) -> None:
-        """Land `batch`; if the warehouse refuses it, land it in halves, down to the culprit.
+        """Land `batch`; if a value in it cannot be kept, land it in halves, down to the culprit.
 
         One reading that cannot land is landed as an incomplete one without its pages, so that it
         costs nobody else's.
         """
-        self.writer.require()
         before = self.state.dump()
         remember_batch(self.state, batch, self.clock)
         try:
             with self._step("land"):
-                load_ids = self.landing.land(batch, self.state)
+                load_ids = self.landing.land(batch, self.state, self.writer.require)
         except Refused:
             self.state = State.load(before)
             parts = batch.halves()

@@ -81,21 +81,29 @@ def test_two_loaders_with_one_folder_and_different_warehouses_do_not_meet(
     assert loader.run().books_read == 3
 
 
-def test_a_loader_that_lost_its_lock_lands_nothing_more(loader: Loader, stub: Stub) -> None:
+def test_a_loader_that_lost_its_lock_to_another_lands_nothing_more_and_loses_nothing(
+    loader: Loader, stub: Stub
+) -> None:
     for number in range(60):
         stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
     told: list[Progress] = []
+    with loader.warehouse.connect(autocommit=True) as other:
 
-    def let_another_in(progress: Progress) -> None:
-        told.append(progress)
-        if progress.books_done == 30:
-            loader.do("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        def let_another_in(progress: Progress) -> None:
+            told.append(progress)
+            if progress.books_done == 30:
+                other.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_locks"
+                    " where locktype = 'advisory'"
+                )
+                other.execute("select pg_advisory_lock(hashtextextended('p2p:load', 0))")
 
-    with pytest.raises(UserError, match="kept other processes out"):
-        loader.run(on_progress=let_another_in)
+        with pytest.raises(UserError, match="kept other processes out.*another is at it now"):
+            loader.run(on_progress=let_another_in)
     assert told[-1].books_done == 63
     assert loader.rows("select count(*) from staging.snapshots") == [0]
-    assert loader.run().books_read == 63
+    assert loader.run().recovered == "finished"
+    assert loader.rows("select count(*) from staging.snapshots where run_id = 'run1'") == [63]
 
 
 def test_a_stop_lands_what_was_read_whole_and_leaves_the_rest(loader: Loader, stub: Stub) -> None:
@@ -160,6 +168,19 @@ def test_a_poison_page_costs_nobody_else_and_blocks_nothing(
     assert loader.rows("select count(*) from staging.pages") == [4]
     monkeypatch.undo()
     assert loader.run().books_complete == 3
+
+
+def test_what_a_refused_batch_had_put_into_memory_is_forgotten(
+    loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.put(BTC, [offer(1, brandNew=1)])
+    monkeypatch.setattr("load.source._pages", spoil_pages_of_sell)
+    loader.run()
+    # Had the refused batch told of it, the half that landed would not have.
+    assert loader.rows(
+        "select path from staging.new_fields where path like '%brandNew' and _dlt_load_id in"
+        " (select load_id from staging._dlt_loads where status = 0)"
+    ) == ["adv.brandNew"]
 
 
 def spoil_pages_of_sell(batch: Batch) -> list[Json]:

@@ -33,14 +33,14 @@ def main() -> None:
     batches = told["batches"]
     real = load.landing.Landing.land
 
-    def land(self: Any, batch: Any, state: Any) -> Any:
+    def land(self: Any, *arguments: Any) -> Any:
         nonlocal batches
         batches -= 1
         if batches == 0:
             LOADER_PLACES[sys.argv[1]].install(Watch(die))
-        return real(self, batch, state)
+        return real(self, *arguments)
 
-    load.landing.Landing.land = land  # type: ignore[method-assign]
+    load.landing.Landing.land = land  # type: ignore[assignment, method-assign]
     load.source.BATCH_SECONDS = told["batch_pages"] / RATE
     clock = Clock()
     clock.advance(told["minutes"])
