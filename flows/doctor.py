@@ -19,7 +19,15 @@ import psycopg
 
 from flows.log import words_of
 from warehouse.errors import UserError
-from warehouse.postgres import Warehouse, open_warehouse, require_write_access
+from warehouse.postgres import (
+    CLOCKS_DIFFER,
+    CLOCKS_DISAGREE,
+    Warehouse,
+    clock_lead,
+    open_warehouse,
+    require_write_access,
+    said_of_lead,
+)
 from warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -49,6 +57,13 @@ select suite, name, severity
 from ops.check_results
 where run_id = %s and not success
 order by severity, suite, name
+"""
+_DATED_AHEAD = """
+select count(*)
+from staging.snapshots
+where
+    started_at > now() + %s
+    and _dlt_load_id in (select load_id from ops.admitted_loads)
 """
 # The lock of the only writer, see `warehouse.postgres.single_writer`.
 _IS_LOCKED = """
@@ -107,6 +122,7 @@ def examine(settings: Settings, now: datetime, *, ask_exchange: bool = False) ->
     try:
         with open_warehouse(settings) as warehouse, warehouse.connect(autocommit=True) as opened:
             yield _server(settings, warehouse, opened)
+            yield _clock(opened)
             yield _rights(warehouse)
             yield from _record(settings, opened, now)
     except UserError as refusal:
@@ -221,6 +237,27 @@ def _server(settings: Settings, warehouse: Warehouse, connection: Connection) ->
         "warehouse",
         f"PostgreSQL {number // 10_000}.{number % 10_000}, {place}, {size / 1e6:,.0f} MB",
     )
+
+
+def _clock(connection: Connection) -> Finding:
+    """Whether our clock is the server's, and no reading was dated by one that was ahead."""
+    lead = clock_lead(connection)
+    said = f"this machine is {said_of_lead(lead)} the server"
+    if abs(lead) > CLOCKS_DISAGREE:
+        return wrong("clock", said, "set both by NTP: nothing is written until then")
+    if abs(lead) > CLOCKS_DIFFER:
+        return watch("clock", said, "set both by NTP")
+    row = connection.execute("select to_regclass('ops.admitted_loads')").fetchone()
+    ahead = (
+        connection.execute(_DATED_AHEAD, [CLOCKS_DISAGREE]).fetchone() if row and row[0] else (0,)
+    ) or (0,)
+    if ahead[0]:
+        return wrong(
+            "clock",
+            f"{ahead[0]:,} readings were dated after the server's time by a clock once ahead",
+            "p2p rebuild leaves them out",
+        )
+    return fine("clock", "the server's, to the minute")
 
 
 def _rights(warehouse: Warehouse) -> Finding:

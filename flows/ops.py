@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from flows.log import words_of
 from warehouse.errors import UserError
+from warehouse.postgres import CLOCKS_DISAGREE
 from warehouse.roles import TRANSFORMER
 
 if TYPE_CHECKING:
@@ -165,6 +166,14 @@ def open_run(
     """Record that a run began. Whoever calls holds the lock, so any other that runs is dead."""
     with connection.transaction():
         for each in (CYCLES, CATALOGUES):
+            # The last of all would else be one that a clock once ahead has dated.
+            connection.execute(
+                sql.SQL(
+                    "update ops.{} set started_at = now(), finished_at = least(finished_at, now())"
+                    " where started_at > now() + %s"
+                ).format(sql.Identifier(each)),
+                [CLOCKS_DISAGREE],
+            )
             connection.execute(
                 sql.SQL(
                     "update ops.{} set state = 'failed', error = %s, finished_at = now()"
@@ -183,7 +192,8 @@ def open_run(
 def is_due(connection: psycopg.Connection[Any], interval: timedelta) -> bool:
     """Whether no cycle began within the last `interval`."""
     begun = connection.execute(
-        "select 1 from ops.runs where started_at > now() - %s limit 1", [interval]
+        "select 1 from ops.runs where started_at > now() - %s and started_at <= now() + %s limit 1",
+        [interval, CLOCKS_DISAGREE],
     )
     return begun.fetchone() is None
 
@@ -252,14 +262,14 @@ def record_checks(
 
 def pending_loads(connection: psycopg.Connection[Any]) -> list[str]:
     """The loads that the next transform would take in: finished, not admitted, not refused."""
-    if not _exists(connection, "staging._dlt_loads"):
+    if not exists(connection, "staging._dlt_loads"):
         return []
-    finished = _load_ids(connection, "select load_id from staging._dlt_loads where status = 0")
-    refused = _load_ids(connection, "select load_id from ops.quarantined_loads")
+    finished = load_ids_of(connection, "select load_id from staging._dlt_loads where status = 0")
+    refused = load_ids_of(connection, "select load_id from ops.quarantined_loads")
     # dbt makes this one in its first run.
     admitted = (
-        _load_ids(connection, "select load_id from ops.admitted_loads")
-        if _exists(connection, "ops.admitted_loads")
+        load_ids_of(connection, "select load_id from ops.admitted_loads")
+        if exists(connection, "ops.admitted_loads")
         else set()
     )
     return sorted(finished - refused - admitted)
@@ -271,7 +281,7 @@ def admit(connection: psycopg.Connection[Any], load_ids: Iterable[str]) -> None:
     A later landing that is refused would else take them with it. Before the first transform there
     is nothing to admit them to, and they are checked with the first landing.
     """
-    if not _exists(connection, "ops.loads_under_test"):
+    if not exists(connection, "ops.loads_under_test"):
         return
     with connection.transaction(), connection.cursor() as cursor:
         for load_id in load_ids:
@@ -285,12 +295,16 @@ def admit(connection: psycopg.Connection[Any], load_ids: Iterable[str]) -> None:
             )
 
 
-def _exists(connection: psycopg.Connection[Any], relation: str) -> bool:
+def exists(connection: psycopg.Connection[Any], relation: str) -> bool:
+    """Whether there is such a relation."""
     return connection.execute("select to_regclass(%s)", [relation]).fetchone() != (None,)
 
 
-def _load_ids(connection: psycopg.Connection[Any], query: LiteralString) -> set[str]:
-    return {load_id for (load_id,) in connection.execute(query)}
+def load_ids_of(
+    connection: psycopg.Connection[Any], query: LiteralString, *values: Any
+) -> set[str]:
+    """The loads that a query names."""
+    return {load_id for (load_id,) in connection.execute(query, values or None)}
 
 
 def quarantine(
@@ -305,37 +319,9 @@ def quarantine(
         )
 
 
-def refuse_late(connection: psycopg.Connection[Any], run_id: str) -> list[str]:
-    """Refuse loads that bring readings of days whose raw pages were dropped; returns their ids.
-
-    To tell them, their books would have to be told again from pages that are gone. dbt would not
-    admit them either; here they get a name, and are waited for no more.
-    """
-    if not _exists(connection, "staging.page_partitions"):
-        return []
-    dropped = connection.execute(
-        "select max(to_day)::text from staging.page_partitions where dropped_at is not null"
-    ).fetchone()
-    if dropped is None or dropped[0] is None:
-        return []
-    with connection.transaction(), connection.cursor() as cursor:
-        late = [
-            load_id
-            for load_id in pending_loads(connection)
-            if cursor.execute(
-                "select 1 from staging.snapshots where _dlt_load_id = %s"
-                " and started_at < %s::timestamp at time zone 'UTC' limit 1",
-                [load_id, dropped[0]],
-            ).fetchone()
-        ]
-        if late:
-            quarantine(connection, run_id, late, f"older than the raw pages kept, {dropped[0]}")
-    return late
-
-
 def take_drift(connection: psycopg.Connection[Any]) -> None:
     """Take over what the loader's drift watch landed, also in a cycle that was killed after it."""
-    if not _exists(connection, "staging.drift"):
+    if not exists(connection, "staging.drift"):
         return
     connection.execute(
         """

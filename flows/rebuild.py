@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from flows import ops
+from flows import ops, quarantine
 from flows.cycle import CheckFailed
 from load.partitions import Busy, Partition
 from warehouse.errors import UserError
@@ -77,6 +77,8 @@ def rebuild(
     with single_writer(warehouse, "cycle"):
         with ops.connected(warehouse) as connection:
             ops.prepare(connection)
+            if since is None:
+                quarantine.refuse_future(connection, "rebuild", admitted=True)
             loads, first = _wanted(connection, since)
             gone = _dropped(connection, first if since else None)
         if gone and not settings.archive_url:

@@ -13,7 +13,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows import ops
+from flows import ops, quarantine
 from flows.attended import nobody_listens
 from flows.cycle import CheckFailed, Cycle, dbt_home
 from flows.measured import measured
@@ -101,8 +101,10 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
             last good state, and the next cycle goes on without them.
     """
     with ops.connected(cycle.warehouse) as connection:
-        if late := ops.refuse_late(connection, cycle.run_id):
+        if late := quarantine.refuse_late(connection, cycle.run_id):
             log.warning("loads come too late for the raw pages kept", extra={"load_ids": late})
+        if future := quarantine.refuse_future(connection, cycle.run_id):
+            log.warning("loads are dated by a clock ahead", extra={"load_ids": future})
         pending = ops.pending_loads(connection)
     if not pending and not report.books_planned:
         return  # nothing was due

@@ -3,6 +3,9 @@
 A row counts when its load is finished (`_dlt_loads`, status 0) and not in quarantine. A fingerprint
 in the state that does not agree with the latest such snapshot of its book, or whose pages are not
 all there, is forgotten: or else pages would be skipped for ever without a sound.
+
+Nor does a row that a clock far ahead of the server's has stamped: what it is of would count as read
+just now, until that time has come.
 """
 
 import logging
@@ -17,6 +20,7 @@ from psycopg import sql
 from load import partitions
 from load.official_rates import Landed
 from load.state import Book, BookState, State, to_microseconds
+from warehouse.postgres import CLOCKS_DISAGREE
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,9 @@ _TYPES: dict[str, LiteralString] = {
     "bool": "boolean",
     "timestamp[us, tz=UTC]": "timestamp with time zone",
 }
+
+AHEAD = sql.Literal(CLOCKS_DISAGREE)
+"""How far after the server's time a row may be dated."""
 
 _INDEXES: dict[str, LiteralString] = {
     "pages_snapshot_id": "pages (snapshot_id)",
@@ -58,12 +65,15 @@ _LATEST: LiteralString = """
     from unnest(%s::text[], %s::text[], %s::text[]) as book (fiat_code, asset_code, side)
     cross join lateral (
         select max(started_at) as started_at from staging.snapshots
-        where fiat_code = book.fiat_code and asset_code = book.asset_code and side = book.side
+        where
+            fiat_code = book.fiat_code and asset_code = book.asset_code and side = book.side
+            and started_at <= now() + {ahead}
     ) as newest
     left join lateral (
         select snapshot_id, fingerprint, same_as_snapshot_id from staging.snapshots
         where
             fiat_code = book.fiat_code and asset_code = book.asset_code and side = book.side
+            and started_at <= now() + {ahead}
             and _dlt_load_id in (select load_id from counting_loads)
         order by started_at desc limit 1
     ) as latest on true
@@ -99,12 +109,14 @@ def follow(state: State, connection: psycopg.Connection, books: Iterable[Book]) 
             known.landed = False
         return len(state.books)
     wanted = sorted({*books, *state.books})
+    _forget_the_future(state, connection)
     counts = counting_loads(connection)
     latest = (
         {
             Book(*row[:3]): row[3:]
             for row in connection.execute(
-                counts + sql.SQL(_LATEST), [list(column) for column in zip(*wanted, strict=True)]
+                counts + sql.SQL(_LATEST).format(ahead=AHEAD),
+                [list(column) for column in zip(*wanted, strict=True)],
             )
         }
         if wanted
@@ -142,6 +154,16 @@ def follow(state: State, connection: psycopg.Connection, books: Iterable[Book]) 
     return corrected
 
 
+def _forget_the_future(state: State, connection: psycopg.Connection) -> None:
+    """Know nothing of when a book was read where that is dated after the server's time."""
+    row = connection.execute(sql.SQL("select now() + {}").format(AHEAD)).fetchone()
+    latest_us = to_microseconds(row[0]) if row else 0
+    for known in state.books.values():
+        if max(known.read_us, known.base_us) > latest_us:
+            known.read_us, known.landed = 0, False
+            known.forget_fingerprint()
+
+
 def follow_catalogue(state: State, connection: psycopg.Connection, since: datetime) -> None:
     """Have what the exchange lists read again where its rows do not count in the warehouse.
 
@@ -166,6 +188,7 @@ def follow_catalogue(state: State, connection: psycopg.Connection, since: dateti
                     where
                         reading.is_complete
                         and reading.read_at >= %s
+                        and reading.read_at <= now() + {ahead}
                         and reading._dlt_load_id in (select load_id from counting_loads)
                         and (
                             reading.items = 0
@@ -173,7 +196,7 @@ def follow_catalogue(state: State, connection: psycopg.Connection, since: dateti
                             is not null
                         )
                     """
-                ),
+                ).format(ahead=AHEAD),
                 [since],
             )
         )
@@ -201,6 +224,7 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
                 from staging.price_readings
                 where
                     kind = 'official_rates' and source = %(source)s and is_complete
+                    and read_at <= now() + {ahead}
                     and _dlt_load_id in (select load_id from counting_loads)
             ) as asked
             cross join lateral (
@@ -209,6 +233,7 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
                 where
                     reading.kind = 'official_rates' and reading.source = %(source)s
                     and reading.items > 0
+                    and reading.read_at <= now() + {ahead}
                     and reading._dlt_load_id in (select load_id from counting_loads)
                     and exists (
                         select 1 from staging.official_rates as rate
@@ -218,7 +243,7 @@ def landed_rates(connection: psycopg.Connection, source: str) -> Landed | None:
                 limit 1
             ) as latest
             """
-        ),
+        ).format(ahead=AHEAD),
         {"source": source},
     ).fetchone()
     return Landed(*row) if row else None

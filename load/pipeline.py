@@ -26,8 +26,6 @@ from load.reading import Reading
 from load.report import CycleReport, Progress
 from load.source import Batch, pages_ahead
 from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
-from load.text import printable
-from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, Writer, require_write_access
 from warehouse.roles import LOADER
 from warehouse.settings import Settings

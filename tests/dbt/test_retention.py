@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from chaos.facts import everything
-from flows import ops
+from flows import ops, quarantine
 from flows.rebuild import rebuild
 from flows.upkeep import maintain
 from load.landed import create_tables
@@ -176,7 +176,7 @@ def test_after_retention_the_marts_go_on_and_are_told_again_as_if_nothing_had_be
     dbt("run", "--full-refresh", "--select", "marts.market", "marts.actors")
     assert_equal(told_in(connection), never_dropped)
 
-    ops.refuse_late(connection, "run")
+    quarantine.refuse_late(connection, "run")
     bare = archived.model_copy(update={"archive_url": None})
     with pytest.raises(UserError, match=r"P2P_ARCHIVE_URL.*--from"):
         rebuild(dbt_warehouse, bare)
