@@ -10,6 +10,7 @@ from enum import Enum, auto
 import psycopg
 
 from warehouse.errors import UserError
+from warehouse.masking import quoted
 
 # Chapter "PostgreSQL Error Codes" of its manual; the first two characters are the class.
 _OF_THE_DATA = ("22", "23")
@@ -73,7 +74,7 @@ def advice_on(failure: BaseException) -> str:
     if found is not None:
         return _ADVICE[found]
     *_, root = _chain(failure)
-    said = str(root).strip().partition("\n")[0]
+    said = quoted(str(root).strip().partition("\n")[0])
     return f"{said} ({code})" if code else said
 
 
