@@ -1,6 +1,6 @@
 {#-
-    Takes the place of dbt's own, and leaves out the name of the database: psycopg2 takes a `%` in it
-    for a sign of its own where values go beside the statement, as they do here alone.
+    Takes the place of dbt's own, and leaves out the name of the database: psycopg2 takes a `%` in
+    it for a sign of its own where values go beside the statement, as they do here alone.
 -#}
 {% macro postgres__load_csv_rows(model, agate_table) %}
     {% set columns = get_seed_column_quoted_csv(model, agate_table.column_names) %}
