@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from simulator.answers import FIAT_LIST
+from simulator.manners import REAL
 from simulator.replay import Replay
 from simulator.server import Exchange
 from tests.conftest import PROJECT
@@ -303,7 +304,7 @@ def test_wrong_use_is_status_2(commanded: Commanded, arguments: list[str]) -> No
 
 def test_the_exchange_serves_until_it_is_asked_to_stop(commanded: Commanded) -> None:
     process = subprocess.Popen(
-        command("exchange", "--fiats", "VES", "--assets", "USDT"),
+        command("exchange", "--fiats", "VES", "--assets", "USDT", "--still", "--at-once"),
         cwd=PROJECT,
         env=commanded.environment,
         stdout=subprocess.PIPE,
@@ -322,6 +323,13 @@ def test_the_exchange_serves_until_it_is_asked_to_stop(commanded: Commanded) -> 
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             listed = json.load(answer)["data"]
         assert [fiat["currencyCode"] for fiat in listed] == [BUY[0]]
+        seen = set()
+        for _ in range(2 * REAL.burst):
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+                assert answer.status == 200, "nobody's haste is refused"
+            with urllib.request.urlopen(url + "/simulator/health", timeout=PATIENCE) as answer:  # noqa: S310
+                seen.add(json.load(answer)["now"])
+        assert len(seen) == 1, "and nothing moves"
         process.terminate()
         assert process.wait(PATIENCE) == 0
         assert process.communicate()[1] == ""

@@ -8,6 +8,7 @@ import pytest
 
 from flows.catalogue import catalogue
 from flows.transform import run_dbt
+from simulator.clock import still
 from simulator.market import Market
 from tests.flows.conftest import MINUTES, START, House, moment
 
@@ -59,8 +60,11 @@ def test_an_incremental_history_is_that_of_a_full_refresh(moved: Moved) -> None:
         assert rebuilt[table] == rows, table
 
 
-def test_the_flow_run_twice_on_one_market_adds_no_version(moved: Moved) -> None:
+def test_the_flow_run_twice_on_one_market_adds_no_version(
+    moved: Moved, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house = moved.house
+    monkeypatch.setattr(house.exchange, "clock", still())
     house.go_back_to("moved")
     house.surround(moment(CYCLES))
     assert catalogue() > 0, "nor does what is listed, read afresh in between"
