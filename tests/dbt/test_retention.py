@@ -189,6 +189,38 @@ def test_after_retention_the_marts_go_on_and_are_told_again_as_if_nothing_had_be
     keep_from(connection, dbt_warehouse, archived, 2)
 
 
+ADDED = {
+    "fact_snapshots": "cleaned_characters",
+    "fact_offers": "price_scale",
+    "fact_advertiser_statistics": "positive_rate",
+}
+"""Columns that tables lack as a release would find them that brings these."""
+
+
+def test_a_column_that_comes_after_the_pages_are_gone_is_null_before_and_told_from_then_on(
+    connection: Connection, dbt: Dbt, rows: Rows, dbt_warehouse: Warehouse, archived: Settings
+) -> None:
+    first, second = "12990000000000000001", "12990000000000000002"
+    begin(connection)
+    land(connection, "load-0", [Reading(BUY, midnight(0) + timedelta(hours=1), [[item(first)]])])
+    dbt("run", *CORE)
+    keep_from(connection, dbt_warehouse, archived, 1)
+    for table, column in ADDED.items():
+        connection.execute(f"alter table marts.{table} drop column {column} cascade".encode())
+
+    later = Reading(BUY, midnight(1) + timedelta(hours=1), [[item(first), item(second)]])
+    land(connection, "load-1", [later])
+    dbt("run", *CORE)
+    begun = {"fact_snapshots": "started_at"}
+    for table, column in ADDED.items():
+        at = begun.get(table, "valid_from")
+        assert rows(f"select {column} is null from marts.{table} order by {at}") == [
+            (True,), (False,),
+        ], table  # fmt: skip
+    assert rows("select count(*), count(valid_to) from marts.fact_offers") == [(2, 0)]
+    assert not dbt("run", *CORE, "--full-refresh", must_succeed=False).is_success
+
+
 def test_what_the_facts_have_not_taken_in_is_not_dropped(
     connection: Connection, dbt: Dbt, dbt_warehouse: Warehouse, settings: Settings
 ) -> None:

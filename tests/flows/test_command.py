@@ -247,7 +247,8 @@ def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) 
     assert telling_nobody(commanded.overheard, "dbt.cli.main") == {"dbt"}
     judged = commanded.dbt("source", "freshness")
     assert judged.returncode == 0, judged.stdout
-    assert "PASS freshness of binance_p2p.snapshots" in judged.stdout
+    for source in ("binance_p2p.snapshots", "binance_spot.spot_prices", "rates.official_rates"):
+        assert f"PASS freshness of {source}" in judged.stdout
 
 
 def test_ones_own_rates_are_imported_once_and_taken_in_by_the_next_transform(

@@ -78,6 +78,14 @@ def test_every_column_of_a_mart_states_its_type(mart: Path) -> None:
     assert [column["name"] for column in columns if not column.get("data_type")] == []
 
 
+@each_mart
+def test_a_mart_that_is_a_table_has_a_primary_key(mart: Path) -> None:
+    if "materialized='view'" in tree.text(mart) or mart.parent.name == "market":
+        return
+    kinds = [constraint["type"] for constraint in properties(mart).get("constraints", [])]
+    assert kinds == ["primary_key"]
+
+
 def test_only_staging_models_read_a_source() -> None:
     others = [model for model in MODELS if not model.is_relative_to(STAGING)]
     assert tree.places(r"\bsource\(", others) == []

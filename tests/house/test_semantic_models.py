@@ -23,6 +23,7 @@ MEASURES = {
     for measure in mart_of.get("measures", [])
 }
 RATIOS = [metric for file in FILES for metric in file.get("metrics", [])]
+SAVED = [query for file in FILES for query in file.get("saved_queries", [])]
 
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model["name"])
 
@@ -73,11 +74,33 @@ def test_a_column_says_in_the_words_of_its_definition_what_it_is() -> None:
 def test_a_metric_says_in_the_words_of_its_definition_what_it_is() -> None:
     assert len(MEASURES) > 30
     for name, (model, measure) in MEASURES.items():
-        assert measure["description"] == definitions()[mart(model), name], name
+        column = measure.get("expr", name)
+        assert measure["description"] == definitions()[mart(model), column], name
         assert measure["create_metric"]
     for metric in RATIOS:
         model, _ = MEASURES[metric["type_params"]["numerator"]]
         assert metric["description"] == definitions()[mart(model), metric["name"]]
+
+
+def test_a_saved_query_asks_for_metrics_and_dimensions_that_there_are() -> None:
+    assert len(SAVED) > 2
+    asked = {metric for query in SAVED for metric in query["query_params"]["metrics"]}
+    assert asked <= MEASURES.keys() | {metric["name"] for metric in RATIOS}
+    parts = [part for query in SAVED for parts in query["query_params"].values() for part in parts]
+    named = {name for part in parts for name in re.findall(r"Dimension\('(\w+)'", part)}
+    assert named <= dimensions() | {"metric_time"}
+    entities = {name for part in parts for name in re.findall(r"Entity\('(\w+)'", part)}
+    assert entities <= {entity["name"] for model in MODELS for entity in model["entities"]}
+
+
+def dimensions() -> set[str]:
+    """Each dimension, by the name with which a query asks for it."""
+    return {
+        f"{entity}__{dimension['name']}"
+        for model in MODELS
+        for entity in [model.get("primary_entity") or model["entities"][0]["name"]]
+        for dimension in model["dimensions"]
+    }
 
 
 def test_the_document_asks_for_metrics_and_dimensions_that_there_are() -> None:
@@ -85,12 +108,6 @@ def test_the_document_asks_for_metrics_and_dimensions_that_there_are() -> None:
     asked = {name for names in re.findall(r"--metrics ([\w,]+)", told) for name in names.split(",")}
     assert asked
     assert asked <= MEASURES.keys() | {metric["name"] for metric in RATIOS}
-    dimensions = {
-        f"{entity}__{dimension['name']}"
-        for model in MODELS
-        for entity in [model.get("primary_entity") or model["entities"][0]["name"]]
-        for dimension in model["dimensions"]
-    }
     named = set(re.findall(r"\b(?!metric_time)[a-z]\w*?__\w+", told))
     assert named
-    assert named <= dimensions
+    assert named <= dimensions()

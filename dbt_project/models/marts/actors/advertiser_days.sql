@@ -4,12 +4,6 @@
         incremental_strategy='by_day',
         on_schema_change='fail',
         meta={'tested_by': ['day']},
-        indexes=[
-            {
-                'columns': ['day', 'fiat_code', 'asset_code', 'side', 'advertiser'],
-                'unique': True,
-            },
-        ],
         pre_hook=[
             '{{ claim_loads(["int_book_offers", "turnover_days"]) }}',
             '{{ rewind_advertiser_days() }}',

@@ -7,7 +7,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['gone_at']},
         indexes=[
-            {'columns': ['adv_no', 'fiat_code', 'asset_code', 'side'], 'unique': True},
             {'columns': ['gone_at']},
         ],
         pre_hook=[

@@ -4,7 +4,6 @@
         incremental_strategy='append',
         on_schema_change='fail',
         meta={'tested_by': ['day']},
-        indexes=[{'columns': ['day', 'fiat_code', 'asset_code', 'side'], 'unique': True}],
         pre_hook=[
             '{{ claim_loads(["market_quotes", "int_offer_changes"]) }}',
             '{{ rewind_turnover() }}',

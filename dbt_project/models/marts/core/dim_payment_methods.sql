@@ -4,7 +4,6 @@
         incremental_strategy='merge',
         unique_key='payment_method_key',
         on_schema_change='fail',
-        indexes=[{'columns': ['payment_method_key'], 'unique': True}],
         pre_hook=['{{ require_pages() }}', '{{ claim_loads() }}'],
     )
 }}

@@ -8,7 +8,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['valid_from', 'valid_to']},
         indexes=[
-            {'columns': ['advertiser_statistics_key'], 'unique': True},
             {'columns': ['user_no', 'valid_from']},
             {'columns': ['valid_from']},
             {'columns': ['valid_to']},

@@ -5,7 +5,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['valid_from']},
         indexes=[
-            {'columns': ['offer_version_key', 'payment_method_key'], 'unique': True},
             {'columns': ['payment_method_key', 'valid_from']},
             {'columns': ['valid_from']},
         ],

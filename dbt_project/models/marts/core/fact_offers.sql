@@ -8,7 +8,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['valid_from', 'valid_to']},
         indexes=[
-            {'columns': ['offer_version_key'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'valid_to']},
             {'columns': ['adv_no', 'valid_from']},
             {'columns': ['valid_from']},

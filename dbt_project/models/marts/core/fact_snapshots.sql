@@ -5,7 +5,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['started_at']},
         indexes=[
-            {'columns': ['snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'started_at']},
             {'columns': ['started_at']},
             {'columns': ['run_id']},
