@@ -264,6 +264,21 @@ def test_cookies_that_pile_up_are_thrown_away() -> None:
     assert max(sent) <= 50
 
 
+def test_what_a_library_raises_raw_costs_the_attempt_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def raw(*_: object, **__: object) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no start byte")
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.build_response", raw)
+    with (
+        raw_server(lambda: [HEADERS + b"Content-Length: 0\r\n\r\n"]) as server,
+        pytest.raises(Refused, match="^connection$"),
+    ):
+        ask(server, PATIENT)
+    assert "answer not understood" in caplog.text, "since it may be a fault of ours"
+
+
 _PIECES = [
     b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 ", b"HTTP/9.9 200 OK\r\n", b"HTTP/1.1 99999999999 X\r\n",
     b"HTTP/1.1 204 \r\n", b"HTTP/1.0 200\r\n", b"HTTP/1.1 101 X\r\n", b"HTTP/1.1 -1 X\r\n",
