@@ -9,7 +9,8 @@ from typing import IO
 
 _OTHERS = 0o077
 _OURS = {"clients.lock", "dbt", "dbt-docs", "dbt-rebuild", "demo", "dlt", "dlt.lock", "docs"}
-_OURS |= {"engine", "logs", "postgres", "prefect", "run", "start.lock", "lost+found"}
+_OURS |= {"engine", "exchange.json", "logs", "lost+found", "postgres", "prefect", "run"}
+_OURS |= {"start.lock"}
 _OF_THE_SERVER = ("engine", "postgres", "run")
 
 _mode_outside = 0o600

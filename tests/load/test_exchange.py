@@ -138,6 +138,28 @@ def test_every_attempt_pays(exchange: Exchange, stub: Stub, pacer: Pacer) -> Non
     assert pacer.counts.retries == TRIES - 1
 
 
+def test_a_turn_that_was_had_before_pays_for_the_first_attempt_alone(
+    exchange: Exchange, stub: Stub, pacer: Pacer
+) -> None:
+    stub.override = lambda *_: (500, b"")
+    pacer.admit(GO)
+    with pytest.raises(CallFailed):
+        exchange.search("VES", "USDT", "BUY", 1, GO, has_turn=True)
+    assert pacer.counts.attempts == TRIES == len(stub.requests)
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], "x", {}, {"areas": {}}, {"areas": [1]}, {"tradeMethods": None}]
+)
+def test_a_catalogue_of_another_shape_is_refused_by_name(
+    exchange: Exchange, stub: Stub, data: Any
+) -> None:
+    stub.override = lambda *_: envelope(None, data=data)
+    for ask in (exchange.config, exchange.conditions):
+        with pytest.raises(CallFailed, match="wrong_shape"):
+            ask("VES", GO)
+
+
 def test_the_key_is_sent_and_never_logged(
     stub: Stub, pacer: Pacer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,7 +230,24 @@ def test_who_asks_is_said_as_it_is_set(stub: Stub, pacer: Pacer) -> None:
 
 @pytest.mark.parametrize(
     ("total", "understood"),
-    [(34, 34), ("34", 34), (None, None), (-1, None), (True, None), ("many", None), (1e30, None)],
+    [
+        (34, 34),
+        ("34", 34),
+        (0, 0),
+        ("0", 0),
+        (2**31 - 1, 2**31 - 1),
+        ("2147483647", 2**31 - 1),
+        (None, None),
+        (-1, None),
+        (True, None),
+        ("many", None),
+        (1e30, None),
+        (2**31, None),
+        ("2147483648", None),
+        ("\u0663", None),
+        ("-1", None),
+        ("1" * 5_000, None),
+    ],
 )
 def test_a_total_is_a_whole_number_or_unknown(
     exchange: Exchange, stub: Stub, total: object, understood: int | None
