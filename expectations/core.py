@@ -76,13 +76,15 @@ def core_books(parameters: Parameters, existing: Collection[str]) -> str:
         select
             books.*,
             case
-                when last_readings.is_complete
+                when last_readings.is_complete and last_readings.faults is null
                     then coalesce(standing.offers, 0) - (
                         last_readings.offers_distinct
-                        - coalesce(last_readings.offers_rejected, 0)
+                        - last_readings.offers_rejected
+                        - last_readings.offers_foreign
+                        - last_readings.offers_of_wrong_side
                     )
             end as standing_difference,
-            coalesce(last_readings.quality_reasons, '') like '%frozen%' as is_frozen,
+            last_readings.quality_verdict = 'suspect' as is_suspect,
             coalesce(missing.snapshots, 0) as snapshots_missing,
             coalesce(overlapping.versions, 0) as overlapping_versions,
             coalesce(standing.offers, 0) as offers,
@@ -97,7 +99,7 @@ def core_books(parameters: Parameters, existing: Collection[str]) -> str:
     select
         {BOOK.format("joined")} as book,
         standing_difference,
-        cast(is_frozen as integer) as is_frozen,
+        cast(is_suspect as integer) as is_suspect,
         snapshots_missing,
         overlapping_versions,
         {age("select max(finished_at) from recent where is_complete", parameters)} as age_intervals,
@@ -151,7 +153,7 @@ def core_tables(parameters: Parameters, existing: Collection[str]) -> str:
     del parameters, existing
     had_offers = (
         "exists (select from marts.fact_snapshots"
-        " where offers_distinct > coalesce(offers_rejected, 0))"
+        " where offers_distinct > offers_rejected + offers_foreign + offers_of_wrong_side)"
     )
     rows = [
         f"select 'marts.{table}' as table_name, cast({condition} and not exists"

@@ -45,11 +45,6 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
     )
     return f"""select * from (
     with {common(parameters, existing)},
-    pages as (
-        select snapshot_id, count(distinct page) as pages
-        from landed_pages
-        group by snapshot_id
-    ),
     items as materialized (
         -- Fresh tables have no statistics yet, and a plan made in the dark opens each page again
         -- for every snapshot: 375 s instead of 2.
@@ -87,7 +82,6 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
             count(*) filter (
                 where (landed.side, items.maker_side) in (('BUY', 'SELL'), ('SELL', 'BUY'))
             ) as opposite,
-            count(*) filter (where items.maker_side = landed.side) as swapped,
             percentile_cont(0.5) within group (order by items.price)
             filter (where items.price > 0) as price
         from items
@@ -95,8 +89,6 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
         group by items.snapshot_id
     ),
     past as (
-        -- With the quarantined: a level that stays is what the book is now, and must not stop
-        -- the line for ever.
         select
             fiat_code,
             asset_code,
@@ -157,20 +149,15 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
             landed.started_at
         having count(distinct listed.side) = 2
     ),
-    sources as (
-        select distinct snapshot_id
-        from staging.snapshots
-        where _dlt_load_id in (select load_id from accepted)
-    ),
     joined as (
         select
             landed.*,
-            coalesce(pages.pages, 0) as pages_landed,
             coalesce(offers.offers, 0) as offers,
             coalesce(offers.priced, 0) as priced,
-            coalesce(offers.opposite, 0) as opposite,
-            coalesce(offers.swapped, 0) as swapped,
-            sources.snapshot_id is null as repeats_nothing,
+            cast(offers.opposite as double precision) / offers.offers as opposite_share,
+            greatest(
+                landed.announced_total, landed.offers_distinct + landed.offers_unnumbered, 1
+            ) as announced,
             other_sides.is_present as other_side_is_present,
             case
                 when landed.is_complete
@@ -188,45 +175,22 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
                     then offers.price / standing.price
             end as price_ratio
         from landed
-        left join pages on landed.snapshot_id = pages.snapshot_id
         left join offers on landed.snapshot_id = offers.snapshot_id
         left join other_sides on landed.snapshot_id = other_sides.snapshot_id
-        left join sources on landed.same_as_snapshot_id = sources.snapshot_id
         left join usual using (fiat_code, asset_code, side)
         left join trusted using (fiat_code, asset_code, side)
         left join standing using (fiat_code, asset_code, side)
     )
     select
         {BOOK.format("joined")} as book,
-        cast(is_complete as integer) as is_complete,
-        -- A reading that the warehouse refused lands without its pages, and as an incomplete one.
-        case
-            when not is_unchanged and (is_complete or pages_landed > 0)
-                then abs(pages - pages_landed)
-        end as pages_missing,
-        case when is_unchanged then cast(repeats_nothing as integer) end as repeats_nothing,
-        case
-            when is_complete and announced_total > 0
-                then greatest(
-                    announced_total - offers_distinct - coalesce(offers_unnumbered, 0)
-                    - {LIMITS.drift_offers},
-                    0
-                ) / cast(announced_total as double precision)
-        end as missing_share,
+        max(cast(is_complete as integer)) over () as complete_at_best,
+        {share("case when is_complete then announced else 0 end", "announced", 1)}
+            as complete_share_of_all,
         {age("max(finished_at) over ()", parameters)} as age_intervals,
         volume_ratio,
         1 - cast(other_side_is_present as integer) as other_side_missing,
         {share("priced", "offers", 1)} as priced_share_of_all,
-        {share("opposite", "offers", 1)} as maker_side_share_of_all,
-        case
-            when offers >= {LIMITS.swapped_offers}
-                then cast(swapped as double precision) / offers
-        end as swapped_share,
-        price_ratio,
-        greatest(price_ratio, 1 / price_ratio) as price_leap,
-        case
-            when count(price_ratio) over () >= {LIMITS.many_books}
-                then greatest(price_ratio, 1 / price_ratio)
-        end as price_leap_of_many
+        coalesce(max(opposite_share) over (), 1) as opposite_share_at_best,
+        greatest(price_ratio, 1 / price_ratio) as price_change
     from joined
 ) as profile"""

@@ -42,13 +42,17 @@ def offer_versions(readings: Sequence[Reading]) -> list[OfferVersion]:
     for reading in in_time(readings):
         if reading.pages is None:
             continue
-        found = {item["adv"]["advNo"]: _terms(item) for item in shown(reading)}
+        found = {
+            item["adv"]["advNo"]: _terms(item)
+            for item in shown(reading)
+            if not _is_foreign(item, reading)
+        }
         for adv_no, terms in found.items():
             key = (reading.book, adv_no)
             if key in standing and standing[key][0] != terms:
                 end(key, reading.at)
             standing.setdefault(key, (terms, reading.at))
-        if reading.incomplete_reason is None:
+        if reading.incomplete_reason is None and not _has_faults(reading):
             for key in [key for key in standing if key[0] == reading.book and key[1] not in found]:
                 end(key, reading.at)
     for key in list(standing):
@@ -58,23 +62,42 @@ def offer_versions(readings: Sequence[Reading]) -> list[OfferVersion]:
 
 def _terms(item: Mapping[str, Any]) -> tuple[Any, ...]:
     methods = {method["identifier"] for method in item["adv"]["tradeMethods"]}
-    return Decimal(item["adv"]["price"]), sorted(methods), item["advertiser"]["userNo"]
+    adv = item["adv"]
+    tradable = adv.get("isTradable") is not False
+    return Decimal(adv["price"]), sorted(methods), item["advertiser"]["userNo"], tradable
+
+
+def _is_foreign(item: Mapping[str, Any], reading: Reading) -> bool:
+    return (item["adv"].get("fiatUnit") or reading.book[0]) != reading.book[0]
+
+
+def _has_faults(reading: Reading) -> bool:
+    """Whether more than a tenth came twice, or one in a hundred is of another book."""
+    items = shown(reading)
+    numbers = {item["adv"]["advNo"] for item in items}
+    foreign = {item["adv"]["advNo"] for item in items if _is_foreign(item, reading)}
+    return len(items) - len(numbers) > len(items) / 10 or len(foreign) > len(items) / 100
 
 
 def statistics_versions(readings: Sequence[Reading]) -> list[StatisticsVersion]:
     """Each stretch of time in which every reading showed the same orders of an advertiser.
 
-    A reading that found its book unchanged shows again what the one before it did.
+    A reading that found its book unchanged shows again what the one before it did, if that was
+    sound.
     """
     versions: list[StatisticsVersion] = []
     standing: dict[str, tuple[int, datetime]] = {}
     books: dict[Book, dict[str, int]] = {}
+    sound: dict[Book, bool] = {}
     for reading in in_time(readings):
         if reading.pages is not None:
             books[reading.book] = {
                 item["advertiser"]["userNo"]: item["advertiser"]["monthOrderCount"]
                 for item in shown(reading)
             }
+            sound[reading.book] = not _has_faults(reading)
+        elif not sound[reading.book]:
+            continue
         for user, count in books[reading.book].items():
             if user in standing and standing[user][0] != count:
                 versions.append((user, *standing.pop(user), reading.at))

@@ -30,8 +30,8 @@ create schema marts;
 create table marts.fact_snapshots as
     select
         snapshot_id, run_id, fiat_code, asset_code, side, started_at, finished_at,
-        offers_distinct, 0 as offers_rejected, offers_unnumbered, is_complete, is_unchanged,
-        cast(null as text) as quality_reasons
+        offers_distinct, 0 as offers_foreign, 0 as offers_rejected, 0 as offers_of_wrong_side,
+        is_complete, cast(null as text) as faults, 'trusted' as quality_verdict
     from staging.snapshots;
 create table marts.fact_offers as
     select

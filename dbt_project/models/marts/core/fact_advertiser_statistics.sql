@@ -40,11 +40,14 @@ advertisers as (
 readings as (
 
     select
-        *,
-        max(started_at) filter (where not is_unchanged) over (
-            partition by {{ book | join(', ') }} order by started_at
+        since.*,
+        max(since.started_at) filter (where not since.is_unchanged) over (
+            partition by since.{{ book | join(', since.') }} order by since.started_at
         ) as shown_at
     from ({{ readings_since_horizon(changed_only=false) }}) as since
+    inner join {{ snapshots }} as judged on since.snapshot_id = judged.snapshot_id
+    -- What a faulty reading held is not known for sure, and so not what repeats it.
+    where not since.is_unchanged or judged.faults is null
 
 ),
 

@@ -4,10 +4,10 @@ with
 
 snapshots as (
 
-    -- What an incomplete reading did not show may still stand: only complete ones say what a book
-    -- held.
+    -- What an incomplete or faulty reading did not show may still be there: only complete ones
+    -- without faults say what a book held.
     select * from {{ ref('fact_snapshots') }}
-    where is_complete
+    where is_complete and faults is null
 
 ),
 

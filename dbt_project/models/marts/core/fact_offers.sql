@@ -16,7 +16,7 @@
         ],
         pre_hook=[
             '{{ require_pages() }}',
-            '{{ claim_loads(["dim_advertisers"]) }}',
+            '{{ claim_loads(["dim_advertisers", "fact_snapshots"]) }}',
             '{{ rewind_books(ends="valid_to") }}',
         ],
         post_hook='{{ refresh_advertiser_keys() }}',
@@ -59,20 +59,40 @@ horizons as (
 
 ),
 
+landed as (
+
+    {{ readings_since('horizons') }}
+
+),
+
+snapshots as (
+
+    select snapshot_id
+    from {{ ref('fact_snapshots') }}
+    where
+        is_complete and faults is null
+        {% if is_incremental() %}
+            and {{ is_among('snapshot_id', 'select landed.snapshot_id from landed') }}
+        {% endif %}
+
+),
+
 readings as (
 
     select
-        *,
-        -- Only a complete reading can show that an offer is gone: a page that failed ends nothing.
-        min(started_at) filter (where is_complete) over (
-            partition by fiat_code, asset_code, side
-            order by started_at
+        landed.*,
+        -- Only a whole and sound reading can show that an offer is gone: a page that failed, or
+        -- another book's board, ends nothing.
+        min(landed.started_at) filter (where snapshots.snapshot_id is not null) over (
+            partition by landed.fiat_code, landed.asset_code, landed.side
+            order by landed.started_at
             rows between 1 following and unbounded following
-        ) as next_complete_at,
-        min(started_at) filter (where is_complete) over (
-            partition by fiat_code, asset_code, side
-        ) as first_complete_at
-    from ({{ readings_since('horizons') }}) as since
+        ) as next_sound_at,
+        min(landed.started_at) filter (where snapshots.snapshot_id is not null) over (
+            partition by landed.fiat_code, landed.asset_code, landed.side
+        ) as first_sound_at
+    from landed
+    left join snapshots on landed.snapshot_id = snapshots.snapshot_id
 
 ),
 
@@ -95,7 +115,7 @@ shown as {{ once() }} (
         payment_method_identifiers,
         {{ terms | reject('equalto', 'payment_methods') | join(', ') }}
     from offers
-    where adv_no is not null and price > 0 and not is_foreign
+    where {{ is_of_its_book() }}
 
 ),
 
@@ -104,7 +124,7 @@ ranked as (
     select
         shown.*,
         readings.started_at as observed_at,
-        readings.next_complete_at,
+        readings.next_sound_at,
         -- An ad that moved across a page edge stands twice: what was read last counts.
         row_number() over (
             partition by shown.snapshot_id, shown.adv_no
@@ -148,7 +168,7 @@ observations as (
         is_kyc_required,
         is_tradable,
         observed_at,
-        next_complete_at
+        next_sound_at
     from ranked
     where nth_latest = 1
 
@@ -161,7 +181,7 @@ observations as (
             fiat_code,
             asset_code,
             side,
-            min(first_complete_at) as next_complete_at
+            min(first_sound_at) as next_sound_at
         from readings
         group by fiat_code, asset_code, side
 
@@ -176,7 +196,7 @@ points as (
         {{ surrogate_key(hashed) }} as version_hash,
         snapshot_id as opened_snapshot_id,
         observed_at,
-        next_complete_at,
+        next_sound_at,
         false as is_standing
     from observations
 
@@ -190,7 +210,7 @@ points as (
             standing.version_hash,
             standing.opened_snapshot_id,
             standing.valid_from as observed_at,
-            books.next_complete_at,
+            books.next_sound_at,
             true as is_standing
         from {{ this }} as standing
         inner join books
@@ -208,7 +228,7 @@ neighbours as (
     select
         *,
         lag(version_hash) over offer_in_time as previous_hash,
-        lag(next_complete_at) over offer_in_time as previous_complete_at,
+        lag(next_sound_at) over offer_in_time as previous_sound_at,
         lead(observed_at) over offer_in_time as next_observed_at
     from points
     window offer_in_time as (partition by {{ offer }} order by observed_at)
@@ -219,15 +239,15 @@ stretches as (
 
     select
         *,
-        -- A version begins when the offer is new, changed, or was missing from a complete reading.
+        -- A version begins when the offer is new, changed, or was missing from a sound reading.
         (
             previous_hash is null
             or previous_hash != version_hash
-            or coalesce(previous_complete_at < observed_at, false)
+            or coalesce(previous_sound_at < observed_at, false)
         ) as is_opening,
         case
-            when next_complete_at < next_observed_at or next_observed_at is null
-                then next_complete_at
+            when next_sound_at < next_observed_at or next_observed_at is null
+                then next_sound_at
         end as vanished_at
     from neighbours
 

@@ -18,13 +18,19 @@
 }}
 
 {%- set book = ['fiat_code', 'asset_code', 'side'] | join(', ') -%}
-{%- set minutes_unchanged = minutes_between('standing.unchanged_since', 'readings.started_at') -%}
-{%- set told_before = [
+{%- set minutes_unchanged = minutes_between('unchanged.unchanged_since', 'seen.started_at') -%}
+{%- set of_earlier = [
     'earlier.fiat_code = horizons.fiat_code',
     'earlier.asset_code = horizons.asset_code',
     'earlier.side = horizons.side',
     'earlier.started_at < horizons.starts_at',
 ] %}
+{#- The last reading, the last complete one, and those to compare a price with. -#}
+{%- set preceding = [
+    ([], 1),
+    (['earlier.is_complete'], 1),
+    (['earlier.is_complete', 'earlier.faults is null'], 2),
+] -%}
 
 with
 
@@ -33,8 +39,10 @@ rules as (
     {{ rule_thresholds(
         ref('snapshot_quality_rules'),
         [
-            'many_duplicates', 'rejected_offers', 'maker_side_mismatch', 'more_than_announced',
-            'frozen_offers', 'frozen_minutes', 'frozen_offer_minutes',
+            'many_duplicates', 'rejected_offers', 'foreign_offers', 'maker_side_mismatch',
+            'more_than_announced', 'announces_more', 'frozen_offers', 'frozen_minutes',
+            'frozen_offer_minutes', 'price_leap', 'price_leap_offers', 'collapsed',
+            'collapsed_offers', 'preceding_minutes',
         ],
     ) }}
 
@@ -60,71 +68,79 @@ offers as (
 
 ),
 
-usable as {{ once() }} (
+examined as (
 
-    select
-        offers.snapshot_id,
-        count(distinct offers.adv_no) filter (
-            where offers.price > 0 and not offers.is_foreign
-        ) as offers_usable,
-        count(distinct offers.adv_no) filter (
-            where offers.maker_side = offers.side
-        ) as offers_of_wrong_side
-    from offers
-    group by offers.snapshot_id
+    {{ examined_readings('readings', 'offers', 'rules') }}
+
+    {% if is_incremental() %}
+        union all
+
+        select
+            snapshot_id,
+            offers_rejected,
+            offers_foreign,
+            offers_of_wrong_side,
+            middle_price,
+            faults
+        from {{ this }}
+        where
+            {{ is_among(
+                'snapshot_id',
+                'select readings.same_as_snapshot_id from readings where readings.is_unchanged',
+            ) }}
+    {% endif %}
 
 ),
 
-counted as (
+-- An unchanged reading landed no pages: it is judged as the one that it repeats.
+seen as (
 
     select
         readings.*,
+        coalesce(examined.offers_rejected, 0) as offers_rejected,
+        coalesce(examined.offers_foreign, 0) as offers_foreign,
+        coalesce(examined.offers_of_wrong_side, 0) as offers_of_wrong_side,
+        examined.middle_price,
         case
-            when not readings.is_unchanged
-                then readings.offers_distinct - coalesce(usable.offers_usable, 0)
-        end as offers_rejected,
-        case
-            when not readings.is_unchanged then coalesce(usable.offers_of_wrong_side, 0)
-        end as offers_of_wrong_side
+            when examined.snapshot_id is null then 'repeats_nothing' else examined.faults
+        end as faults
     from readings
-    left join usable on readings.snapshot_id = usable.snapshot_id
+    left join examined
+        on
+            case
+                when readings.is_unchanged then readings.same_as_snapshot_id
+                else readings.snapshot_id
+            end
+            = examined.snapshot_id
 
 ),
 
 {% if is_incremental() %}
-    -- The last reading told, and the last whole one.
     previous as (
 
-        select
-            horizons.*,
-            told.fingerprint,
-            told.started_at,
-            told.unchanged_since,
-            told.offers_rejected,
-            told.offers_of_wrong_side,
-            told.is_complete
-        from horizons
-        {{ left_join_latest(this, 'told', told_before, 'started_at') }}
-        where told.started_at is not null
+        {% for conditions, count in preceding %}
+            select
+                horizons.*,
+                told.fingerprint,
+                told.faults,
+                told.offers_distinct,
+                told.middle_price,
+                told.is_complete,
+                told.started_at,
+                told.unchanged_since
+            from horizons
+            {{ left_join_latest(this, 'told', of_earlier + conditions, 'started_at', count) }}
+            where told.started_at is not null
 
-        union
+            {% if not loop.last %}
+                union
+            {% endif %}
 
-        select
-            horizons.*,
-            told.fingerprint,
-            told.started_at,
-            told.unchanged_since,
-            told.offers_rejected,
-            told.offers_of_wrong_side,
-            told.is_complete
-        from horizons
-        {{ left_join_latest(this, 'told', told_before + ['earlier.is_complete'], 'started_at') }}
-        where told.started_at is not null
+        {% endfor %}
 
     ),
 {% endif %}
 
--- An unchanged reading landed no pages: it found what the reading before it found.
 timeline as (
 
     select
@@ -133,13 +149,14 @@ timeline as (
         asset_code,
         side,
         fingerprint,
-        started_at,
-        null::timestamptz as unchanged_since,
-        offers_rejected,
-        offers_of_wrong_side,
+        faults,
+        offers_distinct,
+        middle_price,
         is_complete,
-        is_unchanged
-    from counted
+        is_unchanged,
+        started_at,
+        null::timestamptz as unchanged_since
+    from seen
 
     {% if is_incremental() %}
         union all
@@ -150,35 +167,24 @@ timeline as (
             asset_code,
             side,
             fingerprint,
-            started_at,
-            unchanged_since,
-            offers_rejected,
-            offers_of_wrong_side,
+            faults,
+            offers_distinct,
+            middle_price,
             is_complete,
-            null as is_unchanged
+            null as is_unchanged,
+            started_at,
+            unchanged_since
         from previous
     {% endif %}
 
 ),
 
-grouped as (
-
-    select
-        *,
-        lag(started_at) over (partition by {{ book }} order by started_at) as previous_started_at,
-        count(offers_rejected) over (partition by {{ book }} order by started_at) as stretch
-    from timeline
-
-),
-
-carried as (
+followed as (
 
     select
         snapshot_id,
-        previous_started_at,
-        max(offers_rejected) over (partition by {{ book }}, stretch) as offers_rejected,
-        max(offers_of_wrong_side) over (partition by {{ book }}, stretch) as offers_of_wrong_side
-    from grouped
+        lag(started_at) over (partition by {{ book }} order by started_at) as previous_started_at
+    from timeline
 
 ),
 
@@ -209,7 +215,7 @@ numbered as (
 
 ),
 
-standing as (
+unchanged as (
 
     select
         snapshot_id,
@@ -221,50 +227,97 @@ standing as (
 
 ),
 
+-- Against the two sound readings before it: what comes twice is believed, and what came once does
+-- not make the return from it suspect.
+neighbours as (
+
+    {% for nth in [1, 2] %}
+        select
+            snapshot_id,
+            offers_distinct,
+            middle_price,
+            started_at,
+            lag(offers_distinct, {{ nth }}) over sound_readings as previous_offers,
+            lag(middle_price, {{ nth }}) over sound_readings as previous_price,
+            lag(started_at, {{ nth }}) over sound_readings as previous_started_at
+        from timeline
+        where is_complete and faults is null
+        window sound_readings as (partition by {{ book }} order by started_at)
+
+        {% if not loop.last %}
+            union all
+        {% endif %}
+
+    {% endfor %}
+
+),
+
+compared as (
+
+    select
+        neighbours.snapshot_id,
+        max(neighbours.previous_offers) as previous_offers,
+        min(
+            neighbours.previous_offers::numeric / nullif(neighbours.offers_distinct, 0)
+        ) as times_fewer,
+        min(
+            greatest(
+                neighbours.middle_price / neighbours.previous_price,
+                neighbours.previous_price / neighbours.middle_price
+            )
+        ) as times_the_price
+    from neighbours
+    inner join rules
+        on
+            neighbours.started_at >= rules.valid_from
+            and (neighbours.started_at < rules.valid_to or rules.valid_to is null)
+    where
+        {{ minutes_between('neighbours.previous_started_at', 'neighbours.started_at') }}
+        <= rules.preceding_minutes
+    group by neighbours.snapshot_id
+
+),
+
 judged as (
 
     select
-        readings.*,
-        carried.offers_rejected,
-        carried.offers_of_wrong_side,
-        standing.unchanged_since,
+        seen.*,
+        unchanged.unchanged_since,
         round(
-            {{ minutes_between('carried.previous_started_at', 'readings.started_at') }}, 3
+            {{ minutes_between('followed.previous_started_at', 'seen.started_at') }}, 3
         ) as minutes_since_last,
         case
-            when readings.duplicates > rules.many_duplicates * readings.offers_seen
-                then 'many_duplicates'
-        end as duplicates_reason,
-        case
             when
-                carried.offers_rejected + readings.offers_unnumbered
-                > rules.rejected_offers * readings.offers_seen
-                then 'rejected_offers'
-        end as rejected_reason,
-        case
-            when
-                carried.offers_of_wrong_side > rules.maker_side_mismatch * readings.offers_distinct
-                then 'maker_side_mismatch'
-        end as side_reason,
-        case
-            when
-                readings.offers_distinct > rules.more_than_announced * readings.announced_total
-                then 'more_than_announced'
-        end as announced_reason,
-        case
-            when
-                readings.offers_distinct >= rules.frozen_offers
+                seen.offers_distinct >= rules.frozen_offers
                 and {{ minutes_unchanged }} >= rules.frozen_minutes
-                and readings.offers_distinct * {{ minutes_unchanged }} >= rules.frozen_offer_minutes
+                and seen.offers_distinct * {{ minutes_unchanged }} >= rules.frozen_offer_minutes
                 then 'frozen'
-        end as frozen_reason
-    from readings
-    inner join carried on readings.snapshot_id = carried.snapshot_id
-    left join standing on readings.snapshot_id = standing.snapshot_id
+        end as frozen_reason,
+        case when compared.times_the_price > rules.price_leap then 'price_leap' end as leap_reason,
+        case
+            when
+                compared.previous_offers >= rules.collapsed_offers
+                and compared.times_fewer > rules.collapsed
+                then 'collapsed'
+        end as collapse_reason,
+        -- Of the smallest total that its pages announced.
+        case
+            when
+                seen.is_complete
+                and seen.offers_missing > floor(
+                    rules.announces_more
+                    * (seen.offers_distinct + seen.offers_unnumbered + seen.offers_missing)
+                )
+                then 'announces_more'
+        end as note
+    from seen
+    inner join followed on seen.snapshot_id = followed.snapshot_id
+    left join unchanged on seen.snapshot_id = unchanged.snapshot_id
+    left join compared on seen.snapshot_id = compared.snapshot_id
     inner join rules
         on
-            readings.started_at >= rules.valid_from
-            and (readings.started_at < rules.valid_to or rules.valid_to is null)
+            seen.started_at >= rules.valid_from
+            and (seen.started_at < rules.valid_to or rules.valid_to is null)
 
 ),
 
@@ -280,31 +333,25 @@ final as (
         incomplete_reason,
         case
             when not is_complete then 'incomplete'
-            when
-                coalesce(
-                    duplicates_reason, rejected_reason, side_reason, announced_reason, frozen_reason
-                ) is not null
+            when coalesce(faults, frozen_reason, leap_reason, collapse_reason) is not null
                 then 'suspect'
             else 'trusted'
         end as quality_verdict,
         nullif(
             concat_ws(
-                ', ',
-                incomplete_reason,
-                duplicates_reason,
-                rejected_reason,
-                side_reason,
-                announced_reason,
-                frozen_reason
+                ', ', incomplete_reason, faults, frozen_reason, leap_reason, collapse_reason, note
             ),
             ''
         ) as quality_reasons,
+        faults,
         same_as_snapshot_id,
         fingerprint,
         announced_total,
         offers_seen,
         offers_distinct,
         offers_unnumbered,
+        offers_missing,
+        offers_foreign::integer as offers_foreign,
         offers_rejected::integer as offers_rejected,
         offers_of_wrong_side::integer as offers_of_wrong_side,
         duplicates,
@@ -312,6 +359,7 @@ final as (
         requests,
         cleaned_characters,
         minutes_since_last,
+        middle_price,
         is_complete,
         is_unchanged,
         started_at,

@@ -26,6 +26,8 @@ renamed as (
         offers_seen::integer as offers_seen,
         offers_distinct::integer as offers_distinct,
         offers_unnumbered::integer as offers_unnumbered,
+        -- Not counted before it was landed: a reading was complete then without any missing.
+        coalesce(offers_missing, 0)::integer as offers_missing,
         duplicates::integer as duplicates,
         pages::integer as pages,
         requests::integer as requests,
