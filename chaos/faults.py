@@ -34,18 +34,20 @@ from load.readers import ASKED_AGAIN
 from load.reading import SHORT
 from load.state import SUDDENLY_EMPTY
 from simulator.clock import still
-from simulator.faults import Asked, Fault, Faults
+from simulator.faults import CHALLENGES, Asked, Fault, Faults
 from simulator.market import Market
 from simulator.server import Exchange
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
 
 RATES = (0.01, 0.1, 0.5)
-OF_PACE = ("429", "418", "403", "451")
+THROTTLED = ("429", "418")
+FORBIDDEN = ("403", "451", *CHALLENGES)
+OF_PACE = (*THROTTLED, *FORBIDDEN)
 """Those that tell us to slow down, or to stay away: they may leave books for the next cycle."""
 PASSING = (
     "400", "404", "500", "502", "503", "504", "000001", "000002",
-    "timeout", "cut", "reset", "shape", "empty", "notjson",
+    "timeout", "cut", "reset", "shape", "empty", "notjson", "unsuccessful",
 )  # fmt: skip
 KINDS = (*OF_PACE, *PASSING)
 
@@ -65,6 +67,8 @@ _REASONS = {
     "shape": ("wrong_shape",),
     "notjson": ("not_json",),
     "empty": (SHORT, SUDDENLY_EMPTY),
+    "unsuccessful": ("not_successful",),
+    **{kind: (f"challenge_{status}",) for kind, status in CHALLENGES.items()},
 }
 
 
@@ -74,9 +78,9 @@ def each_alone() -> list[Mixture]:
 
 
 def those_that_pass_together() -> list[Mixture]:
-    """The same in short: what passes by itself together, what bears on the pace alone."""
-    mixed = [{kind: rate / len(PASSING) for kind in PASSING} for rate in RATES]
-    return [*mixed, *({kind: rate} for rate in RATES for kind in OF_PACE)]
+    """The same in short: together what passes by itself, and what forbids; haste alone."""
+    groups = (PASSING, FORBIDDEN, *((kind,) for kind in THROTTLED))
+    return [{kind: rate / len(group) for kind in group} for group in groups for rate in RATES]
 
 
 def reasons_of(kind: str) -> tuple[str, ...]:
