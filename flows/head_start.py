@@ -29,8 +29,7 @@ def take_head_start(settings: Settings) -> None:
     project, which in a new home it would do in the cycle.
 
     Raises:
-        UserError: the warehouse is out of reach.
-        RuntimeError: that server does not answer.
+        UserError: the warehouse is out of reach, or that server does not answer.
     """
     require_usable()
     wait_for_server = begin_server(settings.home)

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from flows.log import words_of
 from warehouse.errors import UserError
+from warehouse.masking import hide
 from warehouse.postgres import CLOCKS_DISAGREE
 from warehouse.roles import TRANSFORMER
 
@@ -352,3 +353,6 @@ def connected(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
             f"({words_of(error)}): "
             "the next run goes on from there."
         ) from error
+    except Exception as failure:
+        hide(failure)  # Prefect keeps what it says
+        raise

@@ -28,6 +28,11 @@ _SECONDS_TO_ANSWER = 10
 _SECONDS_TO_END = 5
 _GLANCE_SECONDS = 0.05
 _LOOPBACK = "127.0.0.1"
+_NO_SERVER = "Prefect's own server, which a run starts for itself,"
+_MEND = (
+    "see that P2P_HOME/prefect can be written and its disk has room, "
+    "or set PREFECT_API_URL to a server that is there."
+)
 _FILES_OF_PREFECT = ("prefect.toml", "pyproject.toml", ".env")
 
 
@@ -81,7 +86,7 @@ def begin_server(home: Path) -> Callable[[], None] | None:
     Its libraries and its database take it some seconds, in a first run its database a dozen.
     Nothing is started, nor to be waited for, where `PREFECT_API_URL` names a server.
 
-    What waits raises RuntimeError: the server has ended, or has not answered in time.
+    What waits raises UserError as well: the server has ended, or has not answered in time.
 
     Raises:
         UserError: Prefect's settings cannot be read, or the server that they name does not answer.
@@ -173,12 +178,12 @@ def _wait_for_answer(server: subprocess.Popen[bytes], health: str) -> None:
         session.trust_env = False  # no proxy leads to this machine itself
         while time.monotonic() < latest:
             if server.poll() is not None:
-                raise RuntimeError(f"Prefect's own server ended at its start: {server.returncode}")
+                raise UserError(f"{_NO_SERVER} ended at its start ({server.returncode}): {_MEND}")
             with suppress(requests.RequestException):
                 if session.get(health, timeout=_SECONDS_TO_ANSWER).ok:
                     return
             time.sleep(_GLANCE_SECONDS)
-    raise RuntimeError(f"Prefect's own server did not answer within {_STARTUP_SECONDS} s")
+    raise UserError(f"{_NO_SERVER} did not answer within {_STARTUP_SECONDS} s: {_MEND}")
 
 
 def _end(server: subprocess.Popen[bytes], has_answered: threading.Event) -> None:

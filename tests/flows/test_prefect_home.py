@@ -76,4 +76,7 @@ def test_a_server_that_cannot_start_is_not_waited_for(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "RuntimeError: Prefect's own server ended at its start" in ended.stderr
+    assert (
+        "UserError: Prefect's own server, which a run starts for itself, ended at its start"
+        in ended.stderr
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+import requests
 
 from flows.log import FileHandler, configure
 from flows.proxies import spare_loopback
@@ -21,7 +22,17 @@ from load.beside import Host
 from load.exchange import Exchange
 from load.pacing import Pacer
 from tests.conftest import PROJECT
-from tests.flows.conftest import PATIENCE, House, command, files_with, only_line, p2p, settings_of
+from tests.flows.conftest import (
+    PATIENCE,
+    House,
+    command,
+    files_with,
+    moment,
+    only_line,
+    p2p,
+    settings_of,
+)
+from warehouse.masking import learn
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -196,6 +207,23 @@ def test_a_password_in_a_refusal_is_hidden_and_words_like_it_are_not(
         )
         if shown == "***":
             assert files_with(home, [password, spelled]) == []
+
+
+def test_prefect_keeps_no_secret_of_what_a_library_says(
+    house: House, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("unexpected spaces found in sword+fish-1")
+
+    learn(["sword fish-1"])
+    monkeypatch.setattr("flows.ops.pending_loads", fail)
+    house.empty()
+    with pytest.raises(RuntimeError, match=r"found in \*\*\*"):
+        house.cycle(moment(0))
+    for kind in ("flow_runs", "task_runs"):
+        kept = requests.post(f"{prefect_server}/{kind}/filter", json={}, timeout=PATIENCE).text
+        assert "unexpected spaces found in ***" in kept
+        assert "fish-1" not in kept
 
 
 @pytest.fixture
