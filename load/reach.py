@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from load.exchange import Exchange
+from load.limiter import is_forbidden
 from load.pacing import Bar
 from load.text import printable
 from warehouse.errors import UserError
@@ -20,14 +21,19 @@ class ExchangeOutOfReach(UserError):
 def out_of_reach(exchange: Exchange, url: str, clock: Callable[[], datetime]) -> ExchangeOutOfReach:
     """Why nothing could be read, in one line; until when, if the exchange keeps us out."""
     place, bar = f"P2P_API_URL={printable(url)} is out of reach", exchange.pacer.bar
-    if bar is None:
+    advice = "Ask more slowly (P2P_REQUESTS_PER_SECOND), or from an address that it lets in."
+    if bar:
+        until = _end(exchange, bar, clock)
         return ExchangeOutOfReach(
-            f"{place} ({exchange.last_failure}): check the address and the network, "
-            "or see `make demo`, which needs neither."
+            f"{place} until {until} ({bar.reason}): nothing is asked of it before. {advice}"
+        )
+    if is_forbidden(exchange.last_failure):
+        return ExchangeOutOfReach(
+            f"{place} ({exchange.last_failure}): it does not let this address in. {advice}"
         )
     return ExchangeOutOfReach(
-        f"{place} until {_end(exchange, bar, clock)} ({bar.reason}): nothing is asked of it "
-        "before. Then ask more slowly (P2P_REQUESTS_PER_SECOND), or from an address it lets in."
+        f"{place} ({exchange.last_failure}): check the address and the network, "
+        "or see `make demo`, which needs neither."
     )
 
 

@@ -1,5 +1,6 @@
 """A server that says whatever bytes a test wants, for as long as it is listened to."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ class RawServer:
     pause: float = 0.0
     """Seconds between two parts."""
     port: int = 0
+    scheme: str = "http"
     heard: list[bytes] = field(default_factory=list)
     sent: int = 0
     was_heard: threading.Event = field(default_factory=threading.Event)
@@ -28,15 +30,25 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def raw_server(say: Callable[[], Iterable[bytes]], pause: float = 0.0) -> Iterator[RawServer]:
+def raw_server(
+    say: Callable[[], Iterable[bytes]], pause: float = 0.0, tls: ssl.SSLContext | None = None
+) -> Iterator[RawServer]:
     """Serve the parts that `say` makes to each connection, until it is closed from the far end."""
-    told = RawServer(say, pause)
+    told = RawServer(say, pause, scheme="https" if tls else "http")
 
     class Handler(BaseRequestHandler):
+        def setup(self) -> None:
+            try:
+                if tls:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
+            except OSError:
+                told.hung_up.set()
+                raise
+
         def handle(self) -> None:
             told.heard.append(self.request.recv(65_536))
             with suppress(OSError):
@@ -53,6 +65,9 @@ def raw_server(say: Callable[[], Iterable[bytes]], pause: float = 0.0) -> Iterat
     class Server(ThreadingTCPServer):
         daemon_threads = True
         block_on_close = False
+
+        def handle_error(self, *_: object) -> None:
+            """Whoever asked went before hands were shaken, or does not trust us."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         told.port = server.server_address[1]

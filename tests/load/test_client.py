@@ -1,12 +1,16 @@
 """Answers that lie on the wire: each kind ends the attempt, by name, in time and within bounds."""
 
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -125,6 +129,59 @@ def test_an_answer_that_is_coming_in_may_be_whole_after_a_stop() -> None:
         with pytest.raises(Stopped):
             ask(server, Limits(), stop)
         assert len(server.heard) == 1, "and nothing more is asked"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS, and its certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *(
+                "-nodes",
+                "-days",
+                "1",
+                "-subj",
+                "/CN=test",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_over_tls_it_is_the_same(
+    tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, certificate = tls
+    parts = [HEADERS, b"Content-Length: 2\r\n\r\n[", b"]"]
+    with raw_server(lambda: parts, tls=context) as server:
+        with pytest.raises(Refused, match="^connection$"):
+            ask(server, PATIENT)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        assert ask(server, PATIENT).body == b"[]"
+    for name in ("status line", "body", "gzip header", "trailers"):
+        with raw_server(saying(name), pause=0.002, tls=context) as server:
+            with pytest.raises(Refused, match="^timeout$"):
+                ask(server, QUICK)
+            assert server.hung_up.wait(PATIENCE)
+    stop = threading.Event()
+
+    def answer() -> Iterator[bytes]:
+        yield HEADERS + b"Content-Length: 9\r\n\r\n"
+        stop.set()
+
+    with raw_server(answer, tls=context) as server, pytest.raises(Stopped):
+        ask(server, PATIENT, stop)
 
 
 def test_silence_is_a_timeout_long_before_the_attempt_is_over() -> None:

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from load.limiter import Breaker, LocalLimiter
-from load.pacing import Pacer, Stopped
+from load.limiter import BAN_SECONDS, Breaker, LocalLimiter
+from load.pacing import Bar, Pacer, Stopped
 from tests.load.conftest import FakeTime, StoppedAsleep
 
 GO = threading.Event()
@@ -100,7 +100,7 @@ def test_back_off_grows_and_is_jittered_over_its_whole_length(time: FakeTime) ->
     assert len(set(early)) == 4
 
 
-@pytest.mark.parametrize("reason", ["http_403", "http_451"])
+@pytest.mark.parametrize("reason", ["http_403", "http_451", "challenge_202", "challenge_405"])
 def test_being_forbidden_opens_the_breaker_at_once(time: FakeTime, reason: str) -> None:
     pacer = Pacer(2, time=time)
     for _ in range(50):
@@ -168,6 +168,35 @@ def test_a_success_from_before_the_opening_does_not_close_the_breaker(time: Fake
     assert pacer.breaker.state == "open"
 
 
+def test_what_is_forbidden_three_times_in_a_row_is_not_asked_a_fourth_time(
+    time: FakeTime,
+) -> None:
+    pacer = Pacer(2, time=time)
+    for _ in range(3):
+        pacer.admit(GO)
+        pacer.failed("http_403")
+    with pytest.raises(Stopped):
+        pacer.admit(GO)
+    assert pacer.bar == Bar("http_403", time.now() + 20)
+
+
+def test_what_is_forbidden_now_and_then_is_asked_again(time: FakeTime) -> None:
+    pacer = Pacer(2, time=time)
+    for reason in ["http_403", "http_403", None] * 5:
+        pacer.admit(GO)
+        pacer.failed(reason) if reason else pacer.succeeded()
+    assert pacer.bar is None
+
+
+def test_silence_is_asked_again_as_long_as_the_cycle_lasts(time: FakeTime) -> None:
+    pacer = Pacer(2, time=time)
+    for _ in range(60):
+        pacer.admit(GO)
+        pacer.failed("timeout")
+    assert pacer.breaker.opened > 30
+    assert pacer.bar is None
+
+
 def test_an_abandoned_probe_leaves_the_next_attempt_to_probe(time: FakeTime) -> None:
     pacer = Pacer(2, time=time)
     pacer.failed("http_403")
@@ -180,19 +209,29 @@ def test_an_abandoned_probe_leaves_the_next_attempt_to_probe(time: FakeTime) -> 
 
 def test_a_stop_ends_the_longest_wait_at_once() -> None:
     pacer, stop = Pacer(2), StoppedAsleep()
-    pacer.failed("http_418", retry_after=86_400)
+    pacer.failed("http_418", retry_after=BAN_SECONDS)
     assert not stop.is_set()
     with pytest.raises(Stopped):
         pacer.admit(stop)
+    assert stop.is_set(), "it was waited for"
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun(time: FakeTime) -> None:
     pacer = Pacer(2, time=time)
     pacer.deadline = time.now() + 60
-    pacer.failed("http_418", retry_after=3 * 86_400)
+    pacer.failed("http_418", retry_after=61)
     with pytest.raises(Stopped):
         pacer.admit(GO)
     assert time.waits == []
+    assert pacer.bar == Bar("http_418", time.now() + 61)
+
+
+def test_a_wait_that_ends_by_the_deadline_is_waited_out(time: FakeTime) -> None:
+    pacer = Pacer(2, time=time)
+    pacer.deadline = time.now() + 60
+    pacer.failed("http_429", retry_after=59)
+    assert times_of(pacer, time, 1) == pytest.approx([59])
+    assert pacer.bar is None
 
 
 def test_a_closed_pacer_lets_nothing_out(time: FakeTime) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis import Redis
 
-from load.limiter import CREEP, Breaker, LocalLimiter, Turn
-from load.pacing import Pacer, Stopped
+from load.limiter import BAN_SECONDS, CREEP, Breaker, LocalLimiter, Turn
+from load.pacing import Bar, Pacer, Stopped
 from load.shared_pacing import BURST, SharedLimiter
 from tests.conftest import PROJECT
 from tests.load.conftest import Loader, StoppedAsleep, Stub, offer
@@ -174,7 +174,7 @@ def test_the_success_of_each_creeps_towards_the_full_rate_of_all(egress: Egress)
     assert one.rate == 10
 
 
-@pytest.mark.parametrize("reason", ["http_403", "http_451"])
+@pytest.mark.parametrize("reason", ["http_403", "http_451", "challenge_200"])
 def test_one_that_is_forbidden_opens_the_breaker_for_all(egress: Egress, reason: str) -> None:
     one, two = egress.process(), egress.process()
     one.failed(None, reason, None)
@@ -232,12 +232,28 @@ def test_after_the_full_rate_is_back_the_first_block_is_short_again(egress: Egre
 
 
 def test_a_stop_ends_at_once_the_wait_for_a_block_by_another_process(lasting: RedisServer) -> None:
-    blocked = SharedLimiter(lasting.url, "blocked for a day", 10)
-    SharedLimiter(lasting.url, "blocked for a day", 10).failed(None, "http_418", 86_400)
+    blocked = SharedLimiter(lasting.url, "blocked for long", 10)
+    SharedLimiter(lasting.url, "blocked for long", 10).failed(None, "http_418", BAN_SECONDS)
     pacer, stop = Pacer(10, limiter=blocked), StoppedAsleep()
     assert not stop.is_set()
     with pytest.raises(Stopped):
         pacer.admit(stop)
+    assert stop.is_set(), "it was waited for"
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"), [("http_418", 600), ("challenge_405", None), ("http_503", 600)]
+)
+def test_what_keeps_one_out_for_long_keeps_all_out_and_each_can_say_why(
+    egress: Egress, reason: str, seconds: float | None
+) -> None:
+    one, two = egress.pacer(), egress.pacer()
+    for _ in range(1 if seconds else 3):
+        one.admit(GO)
+        one.failed(reason, seconds)
+    with pytest.raises(Stopped):
+        two.admit(GO)
+    assert two.bar == Bar(reason, egress.time.now() + (seconds or 20))
 
 
 # What can happen: a while passes, a turn is taken, or the attempt of some turn comes to an end.
@@ -253,6 +269,7 @@ _ENDINGS: list[tuple[str, float | None]] = [
     ("http_418", None),
     ("http_403", None),
     ("http_451", 9),
+    ("challenge_405", 300),
 ]
 _EVENTS = st.lists(
     st.one_of(
