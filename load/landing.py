@@ -128,6 +128,7 @@ class Landing:
             require()
             load_ids = self._patiently(self._finish)
         except PipelineStepFailed as failure:
+            self._require_disk(failure)
             if kind_of(failure) is not Kind.OF_THE_DATA:
                 raise _trouble(failure) from failure
             log.warning("batch refused", extra={"why": _why(failure)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -191,3 +192,19 @@ def test_a_warehouse_that_is_gone_while_it_is_landed_in_is_one_line(ground: Grou
     warehouse = ground.loader.warehouse
     with pytest.raises(UserError, match="the warehouse does not answer: it cannot be reached"):
         ground.loader.run(warehouse=replace(warehouse, port=1))
+
+
+def test_a_full_disk_of_our_own_is_one_line_and_no_books_fault(loader: Loader) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(progress: Progress) -> None:
+        if progress.books_done == BOOKS:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+
+    try:
+        with pytest.raises(UserError, match="P2P_HOME: dlt cannot write to .* make room"):
+            loader.run(on_progress=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    report = loader.run()
+    assert (report.books_read, report.books_complete) == (BOOKS, BOOKS)
