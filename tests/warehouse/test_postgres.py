@@ -48,6 +48,8 @@ def test_a_password_with_special_characters_opens_the_warehouse(
         ({"query": "?sslmode=require"}, "no TLS"),
         ({"query": "?nonsense=1"}, "not known to PostgreSQL"),
         ({"query": "?gssencmode=" + quote(Elsewhere.password, safe="")}, '"***"'),
+        # A password like a word is none in our own words, and one where libpq repeats it.
+        ({"password": "swordfish", "query": "?gssencmode=swordfish"}, '"***"'),
     ],
 )
 def test_a_url_that_leads_nowhere_is_one_line_without_the_password(
