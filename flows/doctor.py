@@ -167,7 +167,11 @@ def _home(settings: Settings) -> Iterator[Finding]:
             "mend that, or set P2P_HOME to another folder",
         )
         return
-    yield fine("home", f"{home}{'' if home.exists() else ', made when it is needed'}")
+    if home.exists() and home.stat().st_mode & 0o077:
+        said = f"{home} is open to other users, since it holds other things besides ours"
+        yield watch("home", said, "give P2P_HOME a folder of its own")
+    else:
+        yield fine("home", f"{home}{'' if home.exists() else ', made when it is needed'}")
     disk = shutil.disk_usage(place)
     said = f"{disk.free / 1e9:,.1f} GB of {disk.total / 1e9:,.1f} GB free"
     if disk.free < LEAST_FREE * disk.total:

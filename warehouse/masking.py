@@ -59,7 +59,9 @@ def quoted(text: str) -> str:
 
 def hide(failure: BaseException | None) -> None:
     """Mask what an exception and those behind it say, for who keeps or shows them."""
-    while failure is not None:
+    seen = set[int]()
+    while failure is not None and id(failure) not in seen:
+        seen.add(id(failure))
         failure.args = tuple(
             quoted(said) if isinstance(said, str) else said for said in failure.args
         )

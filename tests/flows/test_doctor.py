@@ -162,6 +162,15 @@ def test_a_new_warehouse_is_told_what_to_do_first(settings: Settings) -> None:
     assert found(settings) == {"cycles": (Verdict.watch, "none has ended yet")}
 
 
+def test_a_home_that_is_open_to_others_is_found(settings: Settings) -> None:
+    (settings.home / "letters").mkdir(parents=True)
+    settings.home.chmod(0o755)
+    assert found(settings)["home"] == (
+        Verdict.watch,
+        f"{settings.home} is open to other users, since it holds other things besides ours",
+    )
+
+
 def test_a_warehouse_out_of_reach_is_said_without_its_password(settings: Settings) -> None:
     url = "postgresql://me:hidden@127.0.0.1:1/none"
     bad = found(load_settings(home=settings.home, database_url=url))

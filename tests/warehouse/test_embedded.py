@@ -103,10 +103,11 @@ def test_a_home_with_awkward_characters_works(place: Path) -> None:
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-def test_a_home_too_deep_for_a_socket_gets_a_short_way_that_is_gone_afterwards(
-    place: Path,
+@pytest.mark.parametrize("name", ["deep" * 30, """a b, c+d 'é' "$x" """])
+def test_a_home_that_no_socket_can_be_in_gets_a_short_way_that_is_gone_afterwards(
+    place: Path, name: str
 ) -> None:
-    home = place / ("deep" * 30)
+    home = place / name
     with open_warehouse(Settings(home=home)) as warehouse, warehouse.connect() as connection:
         assert connection.execute("select 1").fetchone() == (1,)
         short = Path(warehouse.host)
