@@ -30,10 +30,12 @@ WANTED = 0.9
 
 
 def main() -> int:
-    """Read the command line, hunt the mutants of each model, and show what survived."""
+    """Read the command line, hunt the mutants of each model or macro, and show what survived."""
     parser = argparse.ArgumentParser(prog="python -m mutate", description=__doc__)
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="all that have unit tests")
-    parser.add_argument("--mutants", type=int, default=20, help="of each model (%(default)s)")
+    parser.add_argument(
+        "names", nargs="*", metavar="MODEL|MACRO", help="all models that have unit tests"
+    )
+    parser.add_argument("--mutants", type=int, default=20, help="of each (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="what chance derives from")
     parser.add_argument(
         "--level",
@@ -45,14 +47,14 @@ def main() -> int:
     gc.set_threshold(50_000, 20, 50)  # it would walk all of dbt's project again and again
     with _folder() as folder, _empty_warehouse(folder / "home") as warehouse:
         units = Units(warehouse, folder / "dbt")
-        unknown = set(given.models) - units.sources().keys()
+        unknown = set(given.names) - units.sources().keys()
         if unknown:
-            parser.error(f"no such model: {', '.join(sorted(unknown))}")
+            parser.error(f"no such model or macro: {', '.join(sorted(unknown))}")
         oracles = Oracles(folder) if given.level == "oracles" else None
         total: Score = Counter()
-        for model in given.models or sorted(filter(units.tests, units.sources())):
-            chance = random.Random(f"{given.seed} {model}")  # noqa: S311 - nothing is secret here
-            total += hunt(model, given.mutants, chance, units, oracles, _say)
+        for name in given.names or units.tested_models():
+            chance = random.Random(f"{given.seed} {name}")  # noqa: S311 - nothing is secret here
+            total += hunt(name, given.mutants, chance, units, oracles, _say)
     _say(f"all: {shown(total)}")
     return 0 if share_killed(total) >= WANTED else 1
 

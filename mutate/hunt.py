@@ -1,4 +1,4 @@
-"""Which mutants of a model its tests kill, and which survive without a reason."""
+"""Which mutants of a model or a macro its tests kill, and which survive without a reason."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ Score = Counter[str]
 
 @dataclass(frozen=True)
 class Explained:
-    """A mutant that no test can kill, and why: as a diff of the lines that it touches."""
+    """A mutant that no test can kill, and why: as a diff of the lines that it touches.
 
-    model: str
+    `name` is of the model or the macro.
+    """
+
+    name: str
     before: str
     after: str
     reason: str
@@ -41,45 +44,45 @@ def share_killed(score: Score) -> float:
 
 
 def hunt(
-    model: str,
+    name: str,
     wanted: int,
     chance: random.Random,
     units: Units,
     oracles: Oracles | None,
     say: Callable[[str], None],
 ) -> Score:
-    """Judge so many mutants of a model, chosen by chance, and say which survived."""
-    source = units.sources()[model]
-    rendered = units.rendered(model)
+    """Judge so many mutants of a model or a macro, chosen by chance, and say which survived."""
+    source, rendered = units.sources()[name], units.rendered(name)
     if oracles:
-        oracles.check(model)
-    known = {(one.model, one.before, one.after) for one in explained()}
+        oracles.check(units.models(name))
+    known = {(one.name, one.before, one.after) for one in explained()}
     score: Score = Counter()
     for mutation in shuffled(mutations(source, units.types()), chance):
         if score["killed"] + score["survived"] >= wanted:
             break
         before, after = mutation.lines(source)
-        if (model, before, after) in known:
+        if (name, before, after) in known:
             score["explained"] += 1
             continue
-        verdict = _judge(model, mutation.apply(source), rendered, units, oracles)
+        verdict = _judge(name, mutation.apply(source), rendered, units, oracles)
         score[verdict.outcome] += 1
         if verdict.outcome == "survived":
-            say(f"survived: {model}.sql, line {mutation.line(source)}, {mutation.kind}")
+            say(f"survived: {name}, line {mutation.line(source)}, {mutation.kind}")
             say(f"  - {before}\n  + {after}")
-    say(f"{model}: {shown(score)}")
+    say(f"{name}: {shown(score)}")
     return score
 
 
 def _judge(
-    model: str, mutant: str, rendered: dict[str, str], units: Units, oracles: Oracles | None
+    name: str, mutant: str, rendered: dict[str, str], units: Units, oracles: Oracles | None
 ) -> Verdict:
     if rendered:
-        verdict = units.judge(model, mutant, rendered)
+        verdict = units.judge(name, mutant, rendered)
     else:
-        verdict = Verdict("unseen" if units.is_sql(model, mutant) else "not SQL")
+        verdict = Verdict("unseen" if units.is_sql(name, mutant) else "not SQL")
     if oracles and verdict.outcome in ("survived", "unseen"):
-        return oracles.judge(model, units.path(model), mutant)
+        source = units.sources()[name]
+        return oracles.judge(units.models(name), units.path(name), source, mutant)
     return verdict
 
 

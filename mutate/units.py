@@ -1,7 +1,7 @@
-"""The cheap level: a model's unit tests, run by dbt on each of its mutants.
+"""The cheap level: unit tests, run by dbt on each mutant of a model or of a macro.
 
-dbt is given its parsed project with the mutant in the model's place: no file changes, and nothing
-is parsed again. A mutant costs half a second.
+dbt is given its parsed project with the mutant in its place: no file changes, and nothing is parsed
+again. A mutant costs half a second.
 """
 
 from __future__ import annotations
@@ -57,79 +57,111 @@ class Units:
         # What dbt does before and after a run is nothing to a unit test.
         for name in [name for name in self._manifest.nodes if name.startswith("operation.")]:
             del self._manifest.nodes[name]
-        self._nodes = {
-            node.name: node
-            for node in self._manifest.nodes.values()
-            if node.resource_type == "model"
-        }
+        models = [m for m in self._manifest.nodes.values() if m.resource_type == "model"]
+        macros = [
+            m for m in self._manifest.macros.values() if m.package_name == models[0].package_name
+        ]
+        self._nodes = {node.name: node for node in (*macros, *models)}
 
     def sources(self) -> dict[str, str]:
-        """The source of each model."""
-        return {name: node.raw_code for name, node in self._nodes.items()}
+        """The source of each model and each macro of the project."""
+        return {name: getattr(node, _text(node)) for name, node in self._nodes.items()}
 
-    def path(self, model: str) -> Path:
-        """The file of a model, in the project."""
-        return Path(self._nodes[model].original_file_path)
+    def path(self, name: str) -> Path:
+        """The file of a model or a macro, in the project."""
+        return Path(self._nodes[name].original_file_path)
+
+    def models(self, name: str) -> list[str]:
+        """A model itself; of a macro, the models that call it, or call what calls it."""
+        node = self._nodes[name]
+        if node.resource_type == "model":
+            return [name]
+        calling = {node.unique_id}
+        while (
+            more := {
+                macro.unique_id
+                for macro in self._manifest.macros.values()
+                if calling & set(macro.depends_on.macros)
+            }
+            - calling
+        ):
+            calling |= more
+        return sorted(
+            model.name
+            for model in self._nodes.values()
+            if model.resource_type == "model" and calling & set(model.depends_on.macros)
+        )
+
+    def tested_models(self) -> list[str]:
+        """The models that have unit tests."""
+        return sorted({test.model for test in self._manifest.unit_tests.values()})
 
     def types(self) -> dict[str, str]:
         """The type of each column that some model states, by the column's name."""
         return {
             name: column.data_type
             for node in self._nodes.values()
+            if node.resource_type == "model"
             for name, column in node.columns.items()
             if column.data_type
         }
 
-    def tests(self, model: str) -> set[str]:
-        """The names of a model's unit tests."""
-        return {test.name for test in self._manifest.unit_tests.values() if test.model == model}
+    def tests(self, name: str) -> set[str]:
+        """The names of the unit tests of a model, or of the models that call a macro."""
+        models = set(self.models(name))
+        return {test.name for test in self._manifest.unit_tests.values() if test.model in models}
 
-    def rendered(self, model: str) -> dict[str, str]:
-        """The SQL of each unit test of a model as it is; nothing where it has none.
+    def rendered(self, name: str) -> dict[str, str]:
+        """The SQL of these unit tests as it is; nothing where there are none.
 
         Raises:
             RuntimeError: one of them is red, and so would kill anything.
         """
-        if not self.tests(model):
+        if not self.tests(name):
             return {}
-        outcome = self._test(model)
+        outcome = self._test(name)
         if not outcome.success:
-            raise RuntimeError(f"the unit tests of {model}: {_failures(outcome)}")
-        return self._compiled(self.tests(model))
+            raise RuntimeError(f"the unit tests of {name}: {_failures(outcome)}")
+        return self._compiled(self.tests(name))
 
-    def judge(self, model: str, mutant: str, rendered: dict[str, str]) -> Verdict:
-        """Run the unit tests of a model on a mutant of it; `rendered` is their SQL without it."""
-        with self._in_its_place(model, mutant):
-            outcome = self._test(model)
+    def judge(self, name: str, mutant: str, rendered: dict[str, str]) -> Verdict:
+        """Run these unit tests on a mutant; `rendered` is their SQL without it."""
+        with self._in_its_place(name, mutant):
+            outcome = self._test(name)
         red = [result for result in outcome.result.results if result.status in ("fail", "error")]
         if red:
-            is_mutant = red[0].status == "fail" or self.is_sql(model, mutant)
+            is_mutant = red[0].status == "fail" or self.is_sql(name, mutant)
             return Verdict("killed", red[0].node.name) if is_mutant else Verdict("not SQL")
-        is_seen = self._compiled(self.tests(model)) != rendered
+        is_seen = self._compiled(self.tests(name)) != rendered
         return Verdict("survived" if is_seen else "unseen")
 
-    def is_sql(self, model: str, mutant: str) -> bool:
+    def is_sql(self, name: str, mutant: str) -> bool:
         """Whether PostgreSQL finds a plan for a mutant."""
-        with self._in_its_place(model, mutant):
-            self._invoke("compile", "--full-refresh", "--select", model)
+        models = self.models(name)
+        with self._in_its_place(name, mutant):
+            self._invoke("compile", "--full-refresh", "--select", *models)
+        compiled = self._compiled(set(models)).values()
         with self._warehouse.connect(autocommit=True) as connection:
             try:
-                connection.execute(f"explain {self._compiled({model})[model]}".encode())
+                for query in compiled:
+                    connection.execute(f"explain {query}".encode())
             except psycopg.ProgrammingError:
                 return False
         return True
 
     @contextmanager
-    def _in_its_place(self, model: str, mutant: str) -> Iterator[None]:
-        node = self._nodes[model]
-        original, node.raw_code = node.raw_code, mutant
+    def _in_its_place(self, name: str, mutant: str) -> Iterator[None]:
+        node = self._nodes[name]
+        original = getattr(node, _text(node))
+        setattr(node, _text(node), mutant)
         try:
             yield
         finally:
-            node.raw_code = original
+            setattr(node, _text(node), original)
 
-    def _test(self, model: str) -> Any:
-        return self._invoke("test", "--fail-fast", "--select", f"{model},test_type:unit")
+    def _test(self, name: str) -> Any:
+        chosen = [f"{model},test_type:unit" for model in self.models(name)]
+        return self._invoke("test", "--fail-fast", "--select", *chosen)
 
     def _compiled(self, names: set[str]) -> dict[str, str]:
         """What dbt last compiled for models or unit tests, by their names."""
@@ -155,6 +187,11 @@ class Units:
                     *("--log-level-file", "none", "--no-write-json", "--threads", "2"),
                 ]
             )
+
+
+def _text(node: Any) -> str:
+    """The attribute of a model or a macro that holds its source."""
+    return "raw_code" if node.resource_type == "model" else "macro_sql"
 
 
 def _failures(outcome: Any) -> str:
