@@ -94,9 +94,11 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
         "explain (format json) select * from marts.price_candles where fiat_code = 'VES'"
         " and asset_code = 'USDT' and price_notion = 'reference_price'"
     )
-    read = [one for one in nodes(plan[0]["Plan"]) if one.get("Relation Name") == "int_price_hours"]
-    assert len(read) == 2, "a reader each: hours, and days"
-    for node in read:
+    readers = [
+        one for one in nodes(plan[0]["Plan"]) if one.get("Relation Name") == "int_price_hours"
+    ]
+    assert len(readers) == 2, "a reader each: hours, and days"
+    for node in readers:
         assert "fiat_code = 'VES'" in limit_of(node).replace("::text", "")
 
 
