@@ -84,12 +84,14 @@ class Writer:
         try:
             # Only so a snapshot ends with its statement, and holds back no vacuum.
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            connection.execute(
+            # A statement with values beside it would keep its snapshot until the next one.
+            cursor = psycopg.ClientCursor(connection)
+            cursor.execute(
                 "select set_config(name, '0', true) from pg_settings where name = any(%s)",
                 [list(_TIMEOUTS)],
             )
-            connection.execute("select set_config('lock_timeout', %s, true)", [_LOCK_PATIENCE])
-            connection.execute(
+            cursor.execute("select set_config('lock_timeout', %s, true)", [_LOCK_PATIENCE])
+            cursor.execute(
                 "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"p2p:{self.name}"]
             )
         except psycopg.errors.LockNotAvailable:

@@ -77,13 +77,13 @@ def test_two_writers_are_not_let_in_through_a_pooler_and_the_lock_holds_back_no_
     with single_writer(warehouse, "load") as writer:
         with pytest.raises(UserError, match="at it already"), single_writer(warehouse, "load"):
             pass
-        writer.require()
         with psycopg.connect(pooled.debian.url()) as connection:
             held = connection.execute(
                 "select state, backend_xid, backend_xmin from pg_stat_activity"
                 " inner join pg_locks using (pid) where locktype = 'advisory' and granted"
             ).fetchall()
         assert held == [("idle in transaction", None, None)]
+        writer.require()
     with single_writer(warehouse, "load"):
         pass
 

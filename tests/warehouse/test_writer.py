@@ -116,14 +116,17 @@ def test_a_writer_waits_for_a_server_that_restarts_and_not_for_ever(
 def test_a_writer_holds_back_no_vacuum_and_no_sequence_of_transactions(
     foreign: Warehouse,
 ) -> None:
-    with single_writer(foreign, "load") as writer:
-        writer.require()
+    def held() -> list[tuple[object, ...]]:
         with foreign.connect() as connection:
-            held = connection.execute(
+            return connection.execute(
                 "select state, backend_xid, backend_xmin from pg_stat_activity where pid = any(%s)",
                 [holders(foreign)],
             ).fetchall()
-    assert held == [("idle in transaction", None, None)]
+
+    with single_writer(foreign, "load") as writer:
+        assert held() == [("idle in transaction", None, None)]
+        writer.require()
+        assert held() == [("idle in transaction", None, None)]
 
 
 def test_no_timeout_of_a_role_ends_a_writer(foreign: Warehouse, elsewhere: Elsewhere) -> None:
