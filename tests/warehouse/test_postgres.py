@@ -47,6 +47,8 @@ def test_a_password_with_special_characters_opens_the_warehouse(
         ({"host": "no..host"}, "there is no such host"),
         ({"query": "?sslmode=require"}, "no TLS"),
         ({"query": "?nonsense=1"}, "not known to PostgreSQL"),
+        ({"query": "?connect_timeout=abc"}, "its connect_timeout must be a number of seconds"),
+        ({"query": "?keepalives=abc"}, "invalid integer value"),
         ({"query": "?gssencmode=" + quote(Elsewhere.password, safe="")}, '"***"'),
         # A password like a word is none in our own words, and one where libpq repeats it.
         ({"password": "swordfish", "query": "?gssencmode=swordfish"}, '"***"'),
