@@ -190,6 +190,9 @@ def spoilt(fault: Fault, honest: Response) -> Response:
     return Response(200, envelope(None if fault.variant < 0.5 else [], code=fault.kind))
 
 
+_PAGE_OF_ADS = 3  # of fewer, each may be the odd one without its ad: that is `bare`
+
+
 def _misshapen(variant: float, honest: Response) -> bytes:
     whole = json.loads(honest.body)
     if not isinstance(whole, dict):
@@ -199,7 +202,7 @@ def _misshapen(variant: float, honest: Response) -> bytes:
         whole["data"] = {"items": data}
     elif variant < 0.5:
         whole["data"] = None
-    elif variant < 0.75 and isinstance(data, list) and data:
+    elif variant < 0.75 and isinstance(data, list) and len(data) >= _PAGE_OF_ADS:
         whole["data"] = [{k: v for k, v in item.items() if k != "adv"} for item in data]
     else:
         return to_json([whole])
