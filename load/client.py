@@ -145,7 +145,7 @@ class Client:
         """
         if stop.is_set():
             raise Stopped
-        attempt = self._adapter.attempt = _Attempt(self._limits, stop)
+        self._adapter.attempt = _Attempt(self._limits, stop)
         broken = "connection"
         try:
             request = prepare()
@@ -160,7 +160,7 @@ class Client:
                 broken = "cut"
                 self._cookies.update(response.cookies)
                 status = response.status_code
-                body = self._read(response.raw, attempt) if has_body(status) else b""
+                body = self._read(response.raw) if has_body(status) else b""
                 return Reply(status, response.headers, body)
         except (Refused, Stopped):
             raise
@@ -175,10 +175,9 @@ class Client:
             log.exception("answer not understood")
             raise Refused(broken) from error
 
-    def _read(self, raw: urllib3.BaseHTTPResponse, attempt: "_Attempt") -> bytes:
+    def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
         parts, size = [], 0
         while part := raw.read1(_CHUNK, decode_content=True):
-            attempt.nap()  # what unpacks without end does not wait for bytes
             parts.append(part)
             size += len(part)
             if size > self._limits.body:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.util import connection
 
 from load.client import Client, Limits, Refused, Reply
 from load.pacing import Stopped
@@ -186,8 +188,10 @@ def test_over_tls_it_is_the_same(
 
 def test_silence_is_a_timeout_long_before_the_attempt_is_over() -> None:
     with raw_server(lambda: [HEADERS]) as server:
+        began = time.monotonic()
         with pytest.raises(Refused, match="^timeout$"):
             ask(server, Limits(seconds=PATIENCE, silent_seconds=0.05))
+        assert time.monotonic() - began < PATIENCE / 4
         assert server.hung_up.wait(PATIENCE)
 
 
@@ -234,7 +238,15 @@ def test_looking_up_a_name_and_shaking_hands_count_too(
             released.wait(PATIENCE)
         return resolve("127.0.0.1", *options)
 
+    kept = list[socket.socket]()
+    connect = connection.create_connection
+
+    def keep(*options: Any, **named: Any) -> socket.socket:
+        kept.append(connect(*options, **named))
+        return kept[-1]
+
     monkeypatch.setattr("socket.getaddrinfo", hang)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", keep)
     with raw_server(lambda: []) as server:
         client = Client(f"{scheme}://name.invalid:{server.port}", {}, QUICK)
         began = time.monotonic()
