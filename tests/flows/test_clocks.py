@@ -18,6 +18,8 @@ from warehouse.settings import Settings
 
 AHEAD = timedelta(days=400)
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:

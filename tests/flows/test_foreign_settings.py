@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from psycopg import sql
 
 from tests.flows.conftest import DATABASE, House, Story, moment
 from tests.warehouse.test_postgres import ODD_SETTINGS
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_what_a_database_says_of_sessions_makes_no_difference_to_the_marts(

@@ -198,7 +198,7 @@ def test_a_poison_package_left_by_an_older_run_blocks_nothing(
     assert books_whole(loader) == WHOLE
 
 
-def extract_only(landing: Landing, batch: Batch, state: object) -> list[str]:
+def extract_only(landing: Landing, batch: Batch, state: object, _: object) -> list[str]:
     landing._pipeline.extract(
         binance_p2p(batch, state.dump()),  # type: ignore[attr-defined]
         loader_file_format="parquet",
