@@ -13,23 +13,17 @@ from flows.summary import CycleOutcome
 from warehouse.postgres import Warehouse
 
 BOOKS = """
-with latest as (
-    select distinct on (trading_pair) *
-    from marts.market_spreads
-    order by trading_pair, buy_snapshot_at desc
-)
-
 select
-    latest.trading_pair as pair,
+    buy.trading_pair as pair,
     buy.n_offers as "ads selling",
     sell.n_offers as "ads buying",
-    latest.ask,
-    latest.bid,
-    round(latest.spread_pct, 2) as "spread, %",
-    latest.reference_price_kind as notion
-from latest
-inner join marts.market_quotes as buy on buy.snapshot_id = latest.buy_snapshot_id
-inner join marts.market_quotes as sell on sell.snapshot_id = latest.sell_snapshot_id
+    buy.reference_price as ask,
+    sell.reference_price as bid,
+    round(coalesce(buy.spread_pct, sell.spread_pct), 2) as "spread, %",
+    round(least(buy.confidence, sell.confidence), 2) as confidence
+from marts.market_now as buy
+inner join marts.market_now as sell using (fiat_code, asset_code)
+where buy.side = 'BUY' and sell.side = 'SELL'
 order by buy.n_offers + sell.n_offers desc
 limit 12
 """

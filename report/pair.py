@@ -36,12 +36,10 @@ SECTIONS: dict[str, Callable[[Marts, Pair], Section]] = {
     "health": health.write,
 }
 
-SPREAD = """
-select ask, bid, spread_pct, reference_price_kind, buy_snapshot_at
-from marts.market_spreads
+NOW = """
+select side, reference_price, spread_pct, n_offers, n_eligible, snapshot_at
+from marts.market_now
 where fiat_code = %(fiat)s and asset_code = %(asset)s
-order by buy_snapshot_at desc
-limit 1
 """
 
 PREMIUM = """
@@ -88,19 +86,27 @@ def _tiles(marts: Marts, pair: Pair) -> list[Tile]:
 
 def _prices(marts: Marts, pair: Pair) -> list[Tile]:
     try:
-        found = pair.rows(marts, SPREAD)
+        sides = {row["side"]: row for row in pair.rows(marts, NOW)}
     except MissingMart:
         return []
-    if not found:
-        return [Tile("No spread", figures.NOTHING, "no two trusted readings of the sides are near")]
-    (row,) = found
-    at = f"{row['buy_snapshot_at']:%d %b %H:%M}"
-    notion = f"{row['reference_price_kind'] or 'no'} price, {pair.fiat}, {at}"
+    spreads = [row["spread_pct"] for row in sides.values() if row["spread_pct"] is not None]
     return [
-        Tile(f"You buy {pair.asset} at (ask)", figures.price(row["ask"]), notion, "ask"),
-        Tile(f"You sell {pair.asset} at (bid)", figures.price(row["bid"]), notion, "bid"),
-        Tile("Spread", figures.percent(row["spread_pct"]), "ask / bid - 1, the same notion"),
+        _price(f"You buy {pair.asset} at (ask)", sides.get("BUY"), "ask", pair.fiat),
+        _price(f"You sell {pair.asset} at (bid)", sides.get("SELL"), "bid", pair.fiat),
+        Tile("Spread", figures.percent(spreads[0]), "ask / bid - 1, of reference prices")
+        if spreads
+        else Tile("No spread", figures.NOTHING, "no two readings of sides that have a price"),
     ]
+
+
+def _price(title: str, row: Row | None, look: str, fiat: str) -> Tile:
+    if row is None:
+        return Tile(title, figures.NOTHING, "never read whole", look)
+    at = f"{fiat}, {row['snapshot_at']:%d %b %H:%M}"
+    eligible = f"{row['n_eligible']:,} of {row['n_offers']:,} offers eligible"
+    if row["reference_price"] is None:
+        return Tile(title, figures.NOTHING, f"too few for a price: {eligible}, {at}", look)
+    return Tile(title, figures.price(row["reference_price"]), f"{at}; {eligible}", look)
 
 
 def _premium(marts: Marts, pair: Pair) -> list[Tile]:

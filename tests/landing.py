@@ -104,7 +104,7 @@ def item(
             "tradableQuantity": "100.00",
             "minSingleTransAmount": "50",
             "maxSingleTransAmount": "500",
-            "dynamicMaxSingleTransAmount": "500",
+            "dynamicMaxSingleTransAmount": (adv or {}).get("maxSingleTransAmount", "500"),
             "payTimeLimit": 15,
             "tradeMethods": list(methods),
             "commissionRate": None,

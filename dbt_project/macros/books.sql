@@ -44,7 +44,7 @@
             greatest(coalesce(tradable_quantity, 0), 0) as quantity,
             price * greatest(coalesce(tradable_quantity, 0), 0) as listed_value,
             min_order_amount,
-            max_order_amount,
+            {{ largest_order('offers') }} as largest_order_amount,
             offer_class = 'profession' as is_merchant,
             is_promoted,
             is_limit_fiction,
@@ -53,7 +53,7 @@
             is_off_market,
             is_eligible,
             snapshot_at
-        from {{ ref('fact_offer_snapshots') }}
+        from {{ ref('fact_offer_snapshots') }} as offers
         {% if condition %}
             where
                 {{ is_among('snapshot_id', 'select snapshots.snapshot_id from snapshots') }}
@@ -78,7 +78,7 @@
         quantity,
         listed_value,
         min_order_amount,
-        max_order_amount,
+        largest_order_amount,
         row_number() over (partition by snapshot_id order by price_order, adv_no) as nth_best,
         count(*) over (partition by snapshot_id) as n_offers,
         sum(quantity) over (partition by snapshot_id) as book_quantity,

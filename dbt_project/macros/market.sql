@@ -53,12 +53,39 @@
 {#-
     Returns an aggregate: the value at a share of the way through `count` values, of which each row
     is the `nth` (from 1), with linear interpolation between neighbours: what `percentile_cont`
-    gives, but in exact decimals where that one rounds to a double.
+    gives, but in exact decimals where that one rounds to a double. `condition`: over the rows that
+    meet it, which are numbered and counted apart from the others.
 -#}
-{% macro interpolated(value, nth, count, share) -%}
+{% macro interpolated(value, nth, count, share, condition='true') -%}
     trim_scale(
         sum({{ value }} * greatest(0, 1 - abs({{ nth }} - 1 - {{ share }} * ({{ count }} - 1))))
+        {% if condition != 'true' %}filter (where {{ condition }}){% endif %}
     )
+{%- endmacro %}
+
+{#- Returns the names of the rules of `offer_flag_rules` by which a reference price is made. -#}
+{% macro competitive_rules() -%}
+    {{ return(['competitive_min_offers', 'competitive_share', 'competitive_min_advertisers']) }}
+{%- endmacro %}
+
+{#-
+    Returns over how many of so many eligible offers, best first, the competitive median is taken: a
+    share of them, a few at least. For a query of rows that carry `competitive_rules`.
+-#}
+{% macro competitive_count(n_eligible) -%}
+    least(
+        {{ n_eligible }},
+        greatest(competitive_min_offers, floor(competitive_share * {{ n_eligible }}))
+    )
+{%- endmacro %}
+
+{#-
+    Returns an aggregate: too few of the offers that meet a condition, or of their advertisers, to
+    make a market price of them. For a query of rows that carry `competitive_rules`.
+-#}
+{% macro is_thin_market(condition) -%}
+    count(*) filter (where {{ condition }}) < min(competitive_min_offers)
+    or count(distinct advertiser) filter (where {{ condition }}) < min(competitive_min_advertisers)
 {%- endmacro %}
 
 {#-
@@ -74,7 +101,7 @@
 {%- endmacro %}
 
 {#-
-    Returns the fee of a role on a page, as a fraction, from `fees` for the spread of `referenced`:
+    Returns the fee of a role on a page, as a fraction, from `fees` for the spread of `paired`:
     what is said of one fiat goes before what is said of all.
 -#}
 {% macro fee_rate(role, side) -%}
@@ -84,8 +111,8 @@
         where
             fees.role = '{{ role }}'
             and fees.side = '{{ side }}'
-            and fees.fiat_code in (referenced.fiat_code, '*')
-            and fees.valid_from <= referenced.buy_snapshot_at
+            and fees.fiat_code in (paired.fiat_code, '*')
+            and fees.valid_from <= paired.buy_snapshot_at
         order by (fees.fiat_code = '*') asc, fees.valid_from desc
         limit 1
     )

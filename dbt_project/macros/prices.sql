@@ -7,6 +7,14 @@
 {%- endmacro %}
 
 {#-
+    Returns the largest order that an offer takes: the smaller of its maximum and its dynamic
+    maximum, which follows the quantity that is left; the one that is known where the other is not.
+-#}
+{% macro largest_order(offer) -%}
+    least({{ offer }}.max_order_amount, {{ offer }}.dynamic_max_order_amount)
+{%- endmacro %}
+
+{#-
     Returns a condition: a price lies within so many times the middle price of its book, up or down.
     Beyond it is no price of that market, whatever stands behind it.
 -#}

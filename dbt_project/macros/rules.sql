@@ -32,6 +32,12 @@
     group by rules.valid_from
 {%- endmacro %}
 
+{#- Returns a condition: a row of a seed, which holds from a time until another, holds at `at`. -#}
+{% macro holds_at(rule, at) -%}
+    {{ at }} >= {{ rule }}.valid_from
+    and ({{ at }} < {{ rule }}.valid_to or {{ rule }}.valid_to is null)
+{%- endmacro %}
+
 {#-
     Runs the look-up of the advertiser's version again for rows whose `moment` is at or after the
     horizon: a late load can split the version of an advertiser under rows of other books, which

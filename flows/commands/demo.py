@@ -9,7 +9,7 @@ from flows.commands.starting import SUCCESS, Verbose, start
 from warehouse.settings import PROJECT_ROOT, load_settings
 
 TRY_QUERY = (
-    "select trading_pair, side, reference_price, n_offers from market_quotes"
+    "select trading_pair, side, reference_price, n_offers, confidence from market_now"
     " order by n_offers desc limit 5"
 )
 

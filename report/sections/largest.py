@@ -7,20 +7,15 @@ from report.marts import Marts, Row
 LARGEST = 15
 
 BOOKS = """
-with latest as (
-    select distinct on (fiat_code, asset_code, side) *
-    from marts.market_quotes
-    where
-        not is_withheld
-        and snapshot_at > (
-            select max(started_at) - interval '24 hours' from marts.fact_snapshots
-        )
-    order by fiat_code, asset_code, side, snapshot_at desc
-)
-
-select *, executable_value / nullif(tradable_value, 0) as executable_share
-from latest
-order by n_offers desc, trading_pair, side
+select
+    quotes.*, quotes.executable_value / nullif(quotes.tradable_value, 0) as executable_share
+from marts.market_now as now
+inner join marts.market_quotes as quotes using (snapshot_id)
+where
+    now.snapshot_at > (
+        select max(started_at) - interval '24 hours' from marts.fact_snapshots
+    )
+order by quotes.n_offers desc, quotes.trading_pair, quotes.side
 limit %(most)s
 """
 

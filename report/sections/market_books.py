@@ -20,8 +20,9 @@ def write(marts: Marts) -> Section:
     ]  # fmt: skip
     return Section(
         "Largest books",
-        "By offers, each in its last trusted reading. Eligible: no limit fiction, an advertiser "
-        "with orders this month, a price within reach of the market. One order each: the share "
+        "By offers, each in its last trusted reading. Eligible: an offer that can be taken and "
+        "whose limits are no bait, an advertiser with orders this month, a price within reach of "
+        "the market. One order each: the share "
         "of what is listed that one order on each offer could take.",
         bars.table(heads, [_row(row, most) for row in books]),
     )

@@ -141,7 +141,7 @@ def write(marts: Marts) -> Section:
         f"The {MOST_METHODS} methods that most of the standing offers take; an offer that takes "
         "five counts in five. By day: its share of the offers of all books, over up to "
         f"{MOST_DAYS} days, as drawn for the {len(LOOKS)} commonest. Against the book: what the "
-        "method's offers cost above the whole book's by the same notion, in the middle of its "
+        "method's offers cost above the whole book's by reference prices, in the middle of its "
         "books of the last day (above 0 is dearer: worse for who buys, better for who sells). To "
         "be had: in how many of its readings of that day it could fill 100 US dollars.",
         [_charts(by_method), bars.table(heads, rows)],

@@ -7,7 +7,7 @@ from collections import defaultdict
 from report import bars, figures
 from report.charts import Point
 from report.markup import Content, element
-from report.marts import Marts, MissingMart, Row
+from report.marts import Marts, Row
 from report.page import Section
 from report.sections.premium import ATTRIBUTION, OPEN_RATES
 
@@ -35,24 +35,32 @@ readings as (
     group by snapshots.fiat_code, snapshots.asset_code, snapshots.trading_pair
 ),
 
-spreads as (
-    select distinct on (fiat_code, asset_code) *
-    from marts.market_spreads
-    cross join latest
-    where buy_snapshot_at > latest.newest - interval '24 hours'
-    order by fiat_code, asset_code, buy_snapshot_at desc
+prices as (
+    select
+        fiat_code,
+        asset_code,
+        max(reference_price) filter (where side = 'BUY') as ask,
+        max(reference_price) filter (where side = 'SELL') as bid,
+        coalesce(
+            max(spread_pct) filter (where side = 'BUY'),
+            max(spread_pct) filter (where side = 'SELL')
+        ) as spread_pct,
+        bool_or(is_crossed) as is_crossed,
+        min(confidence) as confidence
+    from marts.market_now
+    group by fiat_code, asset_code
 )
 
 select
     readings.*,
-    spreads.ask,
-    spreads.bid,
-    spreads.spread_pct,
-    spreads.is_crossed,
-    spreads.reference_price_kind,
+    prices.ask,
+    prices.bid,
+    prices.spread_pct,
+    prices.is_crossed,
+    prices.confidence,
     coalesce(readings.buy_offers, 0) + coalesce(readings.sell_offers, 0) as offers
 from readings
-left join spreads using (fiat_code, asset_code)
+left join prices using (fiat_code, asset_code)
 order by offers desc, readings.trading_pair
 """
 
@@ -86,13 +94,14 @@ def write(marts: Marts) -> Section:
     rest = len(pairs) - MOST_PAIRS
     note = f"The {MOST_PAIRS} largest; {rest:,} more are in market_spreads. " if rest > 0 else ""
     heads = [
-        "pair", "ask", "bid", "notion", "mid, 24 h", "spread", "premium", "offers, BUY / SELL",
+        "pair", "ask", "bid", "confidence", "mid, 24 h", "spread", "premium", "offers, BUY / SELL",
         "trusted readings", "age of the price",
     ]  # fmt: skip
     return Section(
         "Pairs",
-        "Reference prices in fiat per unit of the asset, both of the same notion; the spread is "
-        "ask / bid - 1, red where the sides are crossed. Offers are the most that one reading of "
+        "Reference prices in fiat per unit of the asset, none where too few offers make one; the "
+        "spread is ask / bid - 1, red where the sides are crossed; confidence that of the side "
+        "that has less. Offers are the most that one reading of "
         f"the last 24 hours showed. {note}{beside}",
         bars.table(heads, [_row(marts, row, mids, premiums) for row in pairs[:MOST_PAIRS]]),
         f"Ages as of {figures.moment(marts.now)}, when this page was made.",
@@ -100,10 +109,7 @@ def write(marts: Marts) -> Section:
 
 
 def _premiums(marts: Marts) -> tuple[dict[tuple[str, str], Row], str]:
-    try:
-        found = marts.rows(PREMIUMS)
-    except MissingMart as missing:
-        return {}, f"The premium is left out, since {missing} in this warehouse."
+    found = marts.rows(PREMIUMS)
     if not found:
         return {}, "No official rate is known yet, and so no premium."
     newest = max(row["official_rate_date"] for row in found)
@@ -126,7 +132,7 @@ def _row(
         element("b", row["trading_pair"]),
         element("span", figures.price(row["ask"]), class_="is-ask"),
         element("span", figures.price(row["bid"]), class_="is-bid"),
-        element("span", row["reference_price_kind"] or figures.NOTHING, class_="is-quiet"),
+        figures.NOTHING if row["confidence"] is None else f"{float(row['confidence']):.2f}",
         bars.spark(mids.get(row["trading_pair"], [])),
         _spread(row),
         figures.percent(premium["premium_mid_pct"] if premium else None, signed=True),

@@ -15,6 +15,7 @@ NOTIONS = {
     "best_raw": "best of all",
     "best_eligible": "best eligible",
     "conservative_5th": "fifth best",
+    "naive": "naive",
     "ref_q25": "at 25% of the quantity",
     "top10_median": "median of the best ten",
     "vwap_eligible": "volume-weighted, eligible",
@@ -26,7 +27,7 @@ NOTIONS = {
 def write(marts: Marts) -> Section:
     """How far each notion is from the reference price of its book."""
     books = [row for row in largest_books(marts) if row["reference_price"] is not None]
-    heads = ["book", "reference", "notion", *NOTIONS.values()]
+    heads = ["book", "reference", "confidence", *NOTIONS.values()]
     return Section(
         "Price and its notions",
         "One number is never the price: the reference price of the largest books, each in its "
@@ -41,7 +42,7 @@ def _row(row: Row) -> list[Content]:
     return [
         element("b", f"{row['trading_pair']} {row['side']}"),
         element("span", figures.price(reference), class_=f"is-{SIDES[row['side']]}"),
-        element("span", row["reference_price_kind"], class_="is-quiet"),
+        f"{float(row['confidence']):.2f}",
         *(
             figures.percent(
                 None if row[notion] is None else 100 * (row[notion] / reference - 1), signed=True

@@ -17,7 +17,7 @@ LOOKS = ("third main", "fourth main", "fifth main", "sixth main", "quiet dashed"
 
 METHODS = """
 select
-    day, side, payment_method, offers_share, advertisers_share, quantity, naive, premium_pct,
+    day, side, payment_method, offers_share, advertisers_share, quantity, premium_pct,
     executable_at_100, executable_at_100_share
 from marts.payment_method_days
 where
@@ -34,7 +34,7 @@ def write(marts: Marts, pair: Pair) -> Section:
     return Section(
         "Payment methods",
         "The share of the offers that take each method, what its offers cost against the whole "
-        "book by the same notion (above 0 is dearer: worse for who buys, better for who sells), "
+        "book by reference prices (above 0 is dearer: worse for who buys, better for who sells), "
         "and the price of 100 US dollars' worth by it. An offer that takes five methods counts "
         "in five: shares do not add up to 100%.",
         [

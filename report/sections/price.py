@@ -16,6 +16,7 @@ NOTIONS = {
     "reference_price": "reference",
     "best_raw": "best of all",
     "best_eligible": "best eligible",
+    "competitive_median": "median of the best eligible",
     "naive": "naive (commonest of the best tenth)",
     "ref_q25": "at 25% of the quantity",
     "conservative_5th": "fifth best",
@@ -34,7 +35,8 @@ DRAWN = {
 READINGS = """
 select
     side, snapshot_at, withheld_reason, reference_price_kind, reference_price, best_raw,
-    best_eligible, naive, ref_q25, conservative_5th, top10_median, vwap_eligible, vwap, median
+    best_eligible, competitive_median, naive, ref_q25, conservative_5th, top10_median,
+    vwap_eligible, vwap, median
 from marts.market_quotes
 where fiat_code = %(fiat)s and asset_code = %(asset)s and snapshot_at >= %(since)s
 order by snapshot_at
@@ -55,8 +57,8 @@ def write(marts: Marts, pair: Pair) -> Section:
     unit = f"{pair.fiat} per {pair.asset}"
     return Section(
         "Price",
-        f"The reference price, {unit}: the naive price (the commonest among the best tenth of the "
-        "offers), or where a book has under 10 offers the price at a quarter of its quantity. A "
+        f"The reference price, {unit}: the median of the best tenth of the eligible offers, of "
+        "five at least; none where fewer than five offers or three advertisers are eligible. A "
         "shaded stretch, or a red tick, is a reading that could not be trusted: its price is "
         f"withheld. The last {DAYS} days.",
         [

@@ -56,7 +56,7 @@ def write(marts: Marts, pair: Pair) -> Section:
     chart = Chart(f"Spread of {pair.name} over time", series, figures.percent, baseline=0.0)
     return Section(
         "Spread",
-        "Per cent that an ask is above a bid, each of the same notion, from the two readings of "
+        "Per cent that an ask is above a bid, by reference prices, from the two readings of "
         f"the sides that are nearest to each other (at most {apart} s apart). Below 0 the "
         f"sides are crossed: {crossed} of {len(spreads)} times. The last {DAYS} days.",
         element("div", chart.draw()),

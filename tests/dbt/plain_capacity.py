@@ -7,22 +7,18 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from tests.dbt.plain_market import Offer, is_eligible, quote, ratio
+from tests.dbt.plain_market import Offer, by_price, is_eligible, quote, ratio
 
 TICKETS = (20, 50, 100, 200, 500, 1000, 5000, 10000)
 BANDS = ("0.5", "1", "2", "3", "5")
 
 
-def executable(
-    side: str, offers: Sequence[Offer], last_dollar: Fraction | None = None
-) -> Iterator[dict[str, Any]]:
-    """The rows of `executable_prices` for a whole book of USDT, after one of that reference."""
+def executable(side: str, offers: Sequence[Offer]) -> Iterator[dict[str, Any]]:
+    """The rows of `executable_prices` for a whole book of USDT."""
     dollar = quote(side, offers)["reference_price"]
     if dollar is None:
-        dollar = last_dollar
-    if dollar is None:
         return
-    best_first = sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)
+    best_first = by_price(side, offers)
     best = next((offer.p for offer in best_first if is_eligible(offer, best_first)), None)
     methods = sorted({method for offer in offers for method in offer.methods})
     for method in [None, *methods]:
@@ -42,13 +38,13 @@ def executable(
                 "fill_ratio": Fraction(floor(filled / amount * 10**4), 10**4),
                 "n_orders": orders,
                 "slippage_pct": sign * (swept / best - 1) * 100 if swept and best else None,
-                "is_filled": filled == amount,
+                "is_filled": filled == amount or single_order(listed, amount) is not None,
             }
 
 
 def most_of_one_order(offer: Offer) -> Fraction:
     """min(M, v): the largest fiat amount that one order can take."""
-    return min(Fraction(offer.largest), offer.p * offer.q)
+    return min(offer.most, offer.p * offer.q)
 
 
 def single_order(best_first: Sequence[Offer], amount: Fraction) -> Fraction | None:
@@ -64,7 +60,7 @@ def sweep(
     taken: list[tuple[Fraction, Fraction]] = []
     for offer in best_first:
         remaining = amount - sum((price * take for price, take in taken), Fraction(0))
-        take = min(offer.q, Fraction(offer.largest) / offer.p, remaining / offer.p)
+        take = min(offer.q, offer.most / offer.p, remaining / offer.p)
         if take > 0 and take * offer.p >= Fraction(offer.smallest):
             taken.append((offer.p, take))
     filled = sum((price * take for price, take in taken), Fraction(0))
@@ -88,7 +84,7 @@ def depth(side: str, offers: Sequence[Offer]) -> Iterator[dict[str, Any]]:
     reference = quote(side, offers)["reference_price"]
     if reference is None:
         return
-    best_first = sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)
+    best_first = by_price(side, offers)
     for band in BANDS:
         within = [o for o in offers if abs(o.p / reference - 1) * 100 <= Fraction(band)]
         yield {

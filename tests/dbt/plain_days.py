@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median, stdev
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.dbt.plain_capacity import executable
-from tests.dbt.plain_market import Offer, is_of_the_market, quote, ratio
+from tests.dbt.plain_market import Offer, by_price, is_eligible, quote, ratio, reference
+
+Spread = tuple[datetime, Fraction, Fraction, int]
+"""When the asks of a pair were read, the spread in per cent, the mid, and the offers of both."""
 
 Moment = tuple[datetime, Fraction | None, bool]
 """When a book was read, its price, and whether the reading can be trusted."""
@@ -79,16 +86,38 @@ def start_of(period: str, at: datetime) -> datetime:
     return began.replace(hour=0) if period == "day" else began
 
 
+def hours_of_week(spreads: Sequence[Spread], zone: str) -> dict[tuple[int, int], dict[str, Any]]:
+    """The rows of `hour_of_week` for one pair by weekday and hour; in the order of time."""
+
+    def hour_of(at: datetime) -> datetime:
+        return at.astimezone(ZoneInfo(zone)).replace(minute=0, second=0, microsecond=0)
+
+    last = {hour_of(at): mid for at, _, mid, _ in spreads}
+    moves: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
+    for before, here in pairwise(last):
+        if here - before == timedelta(hours=1):
+            moves[here.isoweekday(), here.hour].append(100 * math.log(last[here] / last[before]))
+    told: dict[tuple[int, int], dict[str, Any]] = {}
+    for place in {(hour.isoweekday(), hour.hour) for hour in last}:
+        some = [s for s in spreads if (hour_of(s[0]).isoweekday(), hour_of(s[0]).hour) == place]
+        told[place] = {
+            "median_spread_pct": median(spread for _, spread, _, _ in some),
+            "offers": round(Fraction(sum(count for *_, count in some), len(some)), 4),
+            "volatility_pct": round(stdev(moves[place]), 6) if len(moves[place]) > 1 else None,
+            "n_hours": len({hour_of(at) for at, *_ in some}),
+            "n": len(some),
+        }
+    return told
+
+
 def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, dict[str, Any]]:
     """The rows of `payment_method_days` by method, for the whole books of one day."""
     books = [offers for offers in snapshots if offers]
     quotes = [quote(side, offers) for offers in books]
-    fills = []
-    dollar = None
-    for offers, whole in zip(books, quotes, strict=True):
-        rows = executable(side, offers, dollar)
-        fills.append({row["payment_method"]: row for row in rows if row["ticket_usd"] == 100})
-        dollar = dollar if whole["reference_price"] is None else whole["reference_price"]
+    fills = [
+        {row["payment_method"]: row for row in executable(side, offers) if row["ticket_usd"] == 100}
+        for offers in books
+    ]
     told: dict[str, dict[str, Any]] = {}
     for method in sorted({name for offers in books for offer in offers for name in offer.methods}):
         sums: defaultdict[str, Fraction] = defaultdict(Fraction)
@@ -104,17 +133,20 @@ def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, di
             if part["naive"] is not None:
                 sums["naive"] += part["naive"]
                 sums["naives"] += 1
-            for kind in ("naive", "ref_q25"):
-                pair = part[kind], whole[kind]
-                if all(is_of_the_market(price, whole["reference_price"]) for price in pair):
-                    sums["own"] += part[kind]
-                    sums["market"] += whole[kind]
-                    break
+            sums["confidence"] += whole["confidence"]
+            best_first = by_price(side, offers)
+            own = reference([o for o in best_first if o in listed and is_eligible(o, best_first)])
+            if own is not None:
+                sums["own"] += own
+                sums["owns"] += 1
+                sums["market"] += whole["reference_price"]
             if filled:
                 sums["known"] += 1
-            if filled and filled[method]["is_filled"]:
-                sums["swept"] += filled[method]["sweep_price"]
-                sums["filled"] += 1
+                row = filled[method]
+                price = row["sweep_price"] if row["fill_ratio"] == 1 else None
+                price = price or row["single_order_price_eligible"]
+                sums["paid"] += price or 0
+                sums["filled"] += price is not None
         premium = ratio(sums["own"], sums["market"])
         told[method] = {
             "n_snapshots": sums["snapshots"],
@@ -126,8 +158,11 @@ def method_days(side: str, snapshots: Sequence[Sequence[Offer]]) -> dict[str, di
             "quantity": sums["quantity"] / len(books),
             "market_quantity": sum(whole["tradable_quantity"] for whole in quotes) / len(books),
             "naive": ratio(sums["naive"], sums["naives"]),
+            "reference_price": ratio(sums["own"], sums["owns"]),
+            "n_references": sums["owns"],
             "premium_pct": None if premium is None else (premium - 1) * 100,
-            "executable_at_100": ratio(sums["swept"], sums["filled"]),
+            "executable_at_100": ratio(sums["paid"], sums["filled"]),
             "executable_at_100_share": ratio(sums["filled"], sums["known"]),
+            "confidence": sums["confidence"] / sums["snapshots"],
         }
     return told

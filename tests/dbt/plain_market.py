@@ -10,12 +10,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from statistics import median
 from typing import Any
 
 from tests.landing import item
 
 OFF_MARKET = Fraction(3, 100)
 ABSURD = 2
+MICRO = Fraction(5, 100)
+LEAST_OFFERS = 5
+LEAST_ADVERTISERS = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Offer:
     is_merchant: bool = False
     is_promoted: bool = False
     methods: tuple[str, ...] = ("Wise",)
+    dynamic: str | None = None
+
+    @property
+    def most(self) -> Fraction:
+        """M: the largest order, of what the maximum and the dynamic maximum allow."""
+        return min(Fraction(most) for most in (self.largest, self.dynamic) if most is not None)
 
     @property
     def p(self) -> Fraction:
@@ -53,6 +63,7 @@ class Offer:
                 "tradableQuantity": self.quantity,
                 "minSingleTransAmount": self.smallest,
                 "maxSingleTransAmount": self.largest,
+                "dynamicMaxSingleTransAmount": self.dynamic,
                 "classify": "profession" if self.is_merchant else "mass",
             },
             advertiser={"userNo": self.user, "monthOrderCount": self.orders},
@@ -63,11 +74,12 @@ class Offer:
 
 def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
     """Every number of `market_quotes` for a whole book; the keys are its columns."""
-    best_first = sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)
+    best_first = by_price(side, offers)
     eligible = [offer for offer in best_first if is_eligible(offer, best_first)]
     prices = sorted(offer.p for offer in offers)
-    naive = commonest([offer.p for offer in best_first[: len(offers) // 10]])
-    ref_q25 = price_at_share(best_first, Fraction(1, 4))
+    tenth = [offer.p for offer in best_first[: len(offers) // 10]]
+    naive = commonest(tenth)
+    competitive = competitive_prices(eligible)
     advertisers = list(by_advertiser(offers).values())
     hhi = index_of_shares(advertisers)
     return {
@@ -81,21 +93,20 @@ def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
         "vwap": mean_price(offers),
         "vwap_eligible": mean_price(eligible),
         "naive": naive,
-        "ref_q25": ref_q25,
+        "naive_support": None if naive is None else tenth.count(naive),
+        "ref_q25": price_at_share(best_first, Fraction(1, 4)),
+        "competitive_median": median(competitive) if competitive else None,
+        "n_competitive": len(competitive),
         "top10_median": quantile(sorted(offer.p for offer in best_first[:10]), Fraction(1, 2)),
         "conservative_5th": best_first[4].p if len(best_first) >= 5 else None,
-        "reference_price": next(
-            (p for p in (naive, ref_q25) if is_of_the_market(p, quantile(prices, Fraction(1, 2)))),
-            None,
-        ),
+        "reference_price": reference(eligible),
+        "is_thin": reference(eligible) is None,
         "n_offers": len(offers),
         "n_eligible": len(eligible),
         "n_advertisers": len(advertisers),
         "tradable_quantity": sum(offer.q for offer in offers),
         "tradable_value": sum(offer.p * offer.q for offer in offers),
-        "executable_value": sum(
-            min(Fraction(offer.largest), offer.p * offer.q) for offer in offers
-        ),
+        "executable_value": sum(min(offer.most, offer.p * offer.q) for offer in offers),
         "hhi": hhi,
         "hhi_offers": index_of_shares([offer.q for offer in offers]),
         "cr4": share_of_largest(advertisers, 4),
@@ -109,6 +120,23 @@ def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
     }
 
 
+def by_price(side: str, offers: Iterable[Offer]) -> list[Offer]:
+    """The best for the taker first."""
+    return sorted(offers, key=lambda offer: offer.p if side == "BUY" else -offer.p)
+
+
+def competitive_prices(eligible: Sequence[Offer]) -> list[Fraction]:
+    """The best of the eligible prices: a tenth of them, and five at least."""
+    return [offer.p for offer in eligible[: max(LEAST_OFFERS, len(eligible) // 10)]]
+
+
+def reference(eligible: Sequence[Offer]) -> Fraction | None:
+    """The price of a market, from its eligible offers, the best first; of a thin one none."""
+    if len(eligible) < LEAST_OFFERS or len({offer.user for offer in eligible}) < LEAST_ADVERTISERS:
+        return None
+    return median(competitive_prices(eligible))
+
+
 def is_eligible(offer: Offer, best_first: Sequence[Offer]) -> bool:
     """Whether a cleaned price may rest on the offer."""
     reference = price_at_share(best_first, Fraction(1, 4))
@@ -119,7 +147,8 @@ def is_eligible(offer: Offer, best_first: Sequence[Offer]) -> bool:
         len(best_first) >= 3 and reference is not None and abs(offer.p / reference - 1) > OFF_MARKET
     )
     is_fiction = Fraction(offer.smallest) > offer.p * offer.q
-    return not (is_off_market or is_fiction or offer.orders <= 0)
+    is_micro = offer.most < MICRO * offer.p * offer.q
+    return not (is_off_market or is_fiction or is_micro or offer.orders <= 0)
 
 
 def is_of_the_market(price: Fraction | None, middle: Fraction | None) -> bool:

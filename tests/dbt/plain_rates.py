@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from statistics import median
+from statistics import median, median_low
 from typing import Any
 
 from tests.landing import Rate
@@ -70,6 +70,9 @@ def premium(
         "usd_per_asset": peg,
         "shadow_rate": mid / peg if peg else None,
         "n_spreads": len(spreads),
+        "n_offers": median_low(spread["n_offers"] for spread in spreads),
+        "confidence": median_low(spread["confidence"] for spread in spreads),
+        "is_crossed": ask < bid,
     }
     names = ("premium_mid_pct", "premium_sell_pct", "premium_buy_pct")
     if of_fiat is None or peg is None:
@@ -84,7 +87,7 @@ def premium(
 def crosses(
     spreads: Sequence[Mapping[str, Any]], rates: Mapping[str, Fraction | None], most: int
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """The pairs of fiats of one cycle and asset; `spreads` carry `n_eligible`."""
+    """The pairs of fiats of one cycle and asset, from books of `n_eligible` offers each."""
     deepest = sorted(spreads, key=lambda each: (-each["n_eligible"], each["fiat_code"]))[:most]
     told = {}
     for payer in deepest:
@@ -95,13 +98,20 @@ def crosses(
                 Fraction(one["bid"]) / Fraction(other["ask"])
                 for one, other in ((payee, payer), (payer, payee))
             )
+            middles = [(Fraction(s["ask"]) + Fraction(s["bid"])) / 2 for s in (payer, payee)]
             one, other = rates[payer["fiat_code"]], rates[payee["fiat_code"]]
             cross = other / one if one and other else None
             told[payer["fiat_code"], payee["fiat_code"]] = {
                 "implied_rate": there,
                 "official_cross_rate": cross,
                 "implied_premium_pct": (there / cross - 1) * 100 if cross else None,
+                "mid_rate": middles[1] / middles[0],
+                "mid_premium_pct": (middles[1] / middles[0] / cross - 1) * 100 if cross else None,
                 "round_trip_cost_pct": (1 - there * back) * 100,
+                "seconds_between": abs((payee["bid_at"] - payer["ask_at"]).total_seconds()),
+                "n_offers": min(s["n_eligible"] for s in (payer, payee)),
+                "confidence": min(s["confidence"] for s in (payer, payee)),
+                "is_crossed": any(Fraction(s["ask"]) < Fraction(s["bid"]) for s in (payer, payee)),
             }
     return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -12,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.dbt.conftest import Dbt, Rows
-from tests.dbt.plain_days import Moment, candles, method_days
+from tests.dbt.plain_days import Moment, candles, hours_of_week, method_days
 from tests.dbt.plain_market import Offer
 from tests.dbt.test_capacity import offers as any_offers
 from tests.dbt.test_history import random_loads
-from tests.dbt.test_market import NOON, assert_equal, minute, reading, trusted
-from tests.landing import Book, land
+from tests.dbt.test_market import NOON, assert_equal, crowd, minute, reading, trusted
+from tests.landing import Book, Reading, land
 
 MARTS = {
     "executable_prices": "snapshot_id, payment_method, ticket_usd",
@@ -35,6 +36,24 @@ def told(connection: psycopg.Connection[Any], mart: str) -> list[dict[str, Any]]
     """The rows of a mart, in the order of its grain."""
     cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
     return cursor.execute(f"select * from marts.{mart} order by {MARTS[mart]}".encode()).fetchall()
+
+
+ZONES = {"VES": "America/Caracas", "INR": "Asia/Kolkata", "NPR": "Asia/Kathmandu", "XYZ": "UTC"}
+"""A zone of whole hours, one of a half, one of a quarter, and a fiat of which none is known."""
+
+
+def weeks() -> list[Reading]:
+    """Four readings of some two hours in each of four weeks, of a pair in every zone."""
+    chance = random.Random(4)
+    return [
+        reading((fiat, "USDT", side), crowd(f"{price:.2f}", count), at)
+        for fiat in ZONES
+        for week in range(4)
+        for minutes in (0, 35, 70, 100)
+        for at in [NOON + timedelta(days=7 * week, minutes=minutes + chance.randint(0, 9))]
+        for middle, count in [(chance.uniform(90, 110), chance.randint(5, 8))]
+        for side, price in (("BUY", middle * 1.01), ("SELL", middle * 0.995))
+    ]
 
 
 # Gaps of some ten minutes with outages among them; a price, an empty book, or half a book.
@@ -90,6 +109,7 @@ def test_days_nobody_chose_add_up_in_sql_as_in_plain_python(
 
     gather()
     gather_days()
+    readings += weeks()
     land(connection, "1", readings)
     dbt(*RUN)
 
@@ -106,6 +126,35 @@ def test_days_nobody_chose_add_up_in_sql_as_in_plain_python(
     assert found.keys() == expected.keys()
     for place, candle in expected.items():
         assert_equal(found[place], candle, (place, moments[place[0]]))
+
+    spreads: dict[str, list[Any]] = {}
+    for fiat, at, spread, mid, count in rows(
+        "select s.fiat_code, s.buy_snapshot_at, s.spread_pct, s.mid, a.n_offers + b.n_offers"
+        " from marts.market_spreads as s"
+        " inner join marts.market_quotes as a on s.buy_snapshot_id = a.snapshot_id"
+        " inner join marts.market_quotes as b on s.sell_snapshot_id = b.snapshot_id"
+        " where s.spread_pct is not null order by s.buy_snapshot_at"
+    ):
+        if fiat in ZONES:
+            spreads.setdefault(fiat, []).append((at, Fraction(spread), Fraction(mid), count))
+    hours = {
+        (row["fiat_code"], row["weekday"], row["hour"]): row
+        for row in told(connection, "hour_of_week")
+        if row["fiat_code"] in ZONES
+    }
+    by_hour = {
+        (fiat, *place): row
+        for fiat, zone in ZONES.items()
+        for place, row in hours_of_week(spreads[fiat], zone).items()
+    }
+    assert hours.keys() == by_hour.keys()
+    for where, row in by_hour.items():
+        found_row = {**hours[where], "volatility_pct": None}
+        assert_equal(found_row, {**row, "volatility_pct": None}, where)
+        volatility = hours[where]["volatility_pct"]
+        assert (volatility is None) == (row["volatility_pct"] is None), where
+        assert abs(float(volatility or 0) - (row["volatility_pct"] or 0)) < 2e-6, where
+    assert sum(row["volatility_pct"] is not None for row in by_hour.values()) >= len(ZONES)
 
     of_methods = {
         ((row["fiat_code"], "USDT", row["side"]), row["payment_method"]): row

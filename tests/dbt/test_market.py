@@ -68,6 +68,11 @@ BY_HAND = [
 ]
 
 
+def crowd(price: str, count: int = 5) -> list[Offer]:
+    """As many offers at one price, each of another advertiser: enough to make a market."""
+    return [Offer(price, largest="100000", user=f"s{number}") for number in range(count)]
+
+
 offers = st.builds(
     Offer,
     price=st.sampled_from(
@@ -76,6 +81,7 @@ offers = st.builds(
     quantity=st.sampled_from(["0", "0.01", "1.75", "33.33", "100", "100.00", "5605"]),
     smallest=st.sampled_from(["1", "50", "5000"]),
     largest=st.sampled_from(["10", "500.00", "100000"]),
+    dynamic=st.sampled_from([None, "10", "280.25", "100000"]),
     user=st.sampled_from([f"s{number}" for number in range(14)]),
     is_merchant=st.booleans(),
     is_promoted=st.booleans(),
@@ -178,7 +184,7 @@ def stages(seeded: Warehouse, dbt_home: Path, unchosen: dict[Book, list[Offer]])
     still = own("STILL", "BUY", [Offer("10"), Offer("11"), Offer("12")])
     late = own("LATE", "BUY", [Offer("10", user="s1")])
     later = replace(Offer("9", orders=0), user="LATEs1")
-    ask, bid = Offer("10.20"), Offer("10")
+    ask, bid = crowd("10.20"), crowd("10")
     loads = [
         [
             own("HAND", "BUY", BY_HAND),
@@ -190,12 +196,12 @@ def stages(seeded: Warehouse, dbt_home: Path, unchosen: dict[Book, list[Offer]])
             *(frozen, *(again(frozen, 20 * n) for n in range(1, 6))),
             *(still, again(still, 15), own("STILL", "SELL", [], minute(15))),
             *(late, again(late, 20)),
-            *(own("NEAR", "SELL", [bid]), own("NEAR", "BUY", [ask], minute(5))),
+            *(own("NEAR", "SELL", bid), own("NEAR", "BUY", ask, minute(5))),
         ],
         [
             *(cut, *(again(frozen, 20 * n) for n in range(6, 9))),
             reading(("LATER", "BTC", "BUY"), [later], minute(10)),
-            *(own("NEAR", "SELL", [ask], minute(6)), own("NEAR", "BUY", [ask], minute(26))),
+            *(own("NEAR", "SELL", ask, minute(6)), own("NEAR", "BUY", ask, minute(26))),
         ],
         [own("FROZEN", "BUY", [Offer("176")] * 150, minute(180))],
     ]
@@ -224,15 +230,16 @@ def test_a_small_book_has_the_numbers_worked_out_by_hand(stages: list[Stage]) ->
     by_hand = {
         "best_raw": "10", "best_eligible": "11", "median": "11.5", "p10": "10.3",
         "p25": "10.75", "p75": "14", "p90": "17.6", "vwap": "13", "vwap_eligible": "11",
-        "naive": None, "ref_q25": "11", "top10_median": "11.5", "conservative_5th": None,
-        "reference_price": "11", "n_offers": "4", "n_eligible": "1", "n_advertisers": "3",
+        "naive": None, "naive_support": None, "ref_q25": "11", "competitive_median": "11",
+        "n_competitive": "1", "top10_median": "11.5", "conservative_5th": None,
+        "reference_price": None, "n_offers": "4", "n_eligible": "1", "n_advertisers": "3",
         "tradable_quantity": "500", "tradable_value": "6500",
         "executable_value": str(500 + 1100 + 1200 + 500), "hhi": "3600", "hhi_offers": "2800",
         "cr4": "100", "cr10": "100", "gini": Fraction(200, 1500), "merchant_share": "0.25",
         "promoted_count": "1", "confidence": "0.1067",
     }  # fmt: skip
     assert_equal(row, by_hand, BY_HAND)
-    assert row["reference_price_kind"] == "ref_q25"
+    assert (row["reference_price_kind"], row["is_thin"]) == (None, True)
     assert row["median"] == Decimal("11.5"), "exact, not the nearest double"
 
 
@@ -240,8 +247,9 @@ def test_the_naive_price_is_the_commonest_of_the_best_tenth_and_not_of_bait(
     stages: list[Stage],
 ) -> None:
     """Bids of 31, 20, 20, then 19: of 30 the best three say 20; of 20 the best two tie, for 31."""
-    naive = [stages[0].quotes(fiat)[0]["naive"] for fiat in ("NAIVE30", "NAIVE20", "NAIVE9")]
-    assert naive == [20, 31, None]
+    quotes = [stages[0].quotes(fiat)[0] for fiat in ("NAIVE30", "NAIVE20", "NAIVE9")]
+    naive = [(row["naive"], row["naive_support"]) for row in quotes]
+    assert naive == [(20, 2), (31, 1), (None, None)]
 
 
 def test_on_books_nobody_chose_sql_and_plain_python_give_the_same_numbers(
@@ -304,25 +312,26 @@ def test_a_late_reading_of_one_book_changes_who_is_eligible_in_another(stages: l
 
 
 def trusted(reading: Reading) -> Reading:
-    """The reading with each offer once, and with advertisers who had no order yet among them."""
+    """The reading with each offer once, advertisers without an order among them, and a crowd."""
     if reading.pages is None:
         return reading
     offers = {offer["adv"]["advNo"]: offer for page in reading.pages for offer in page}
-    return replace(
-        reading,
-        pages=[
-            [
-                {
-                    **offer,
-                    "advertiser": {
-                        **offer["advertiser"],
-                        "monthOrderCount": offer["advertiser"]["monthOrderCount"] - 1,
-                    },
-                }
-                for offer in offers.values()
-            ]
-        ],
-    )
+    page = [
+        {
+            **offer,
+            "advertiser": {
+                **offer["advertiser"],
+                "monthOrderCount": offer["advertiser"]["monthOrderCount"] - 1,
+            },
+        }
+        for offer in offers.values()
+    ]
+    _, asset, side = reading.book
+    more = [
+        offer.item(f"1399000000000{side == 'BUY':d}{asset == 'BTC':d}{number:05}", side)
+        for number, offer in enumerate(crowd("2.02", 8))
+    ]
+    return replace(reading, announced=None, pages=[[*page, *(more if page else [])]])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from flows.query import RATES
 from tests.dbt import plain_rates
 from tests.dbt.conftest import Dbt
-from tests.dbt.plain_market import Offer
-from tests.dbt.test_market import assert_equal, reading, told
+from tests.dbt.test_market import assert_equal, crowd, minute, reading, told
 from tests.landing import Rate, Reading, land, land_prices
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -29,6 +28,8 @@ MARTS = (
 )
 RUN = ("run", "--select", *(f"+{mart}" for mart in MARTS))
 PREMIUMS = ("run", "--select", "+parallel_premiums")
+LATER = 20
+"""Seconds from the reading of a pair's asks to that of its bids."""
 
 
 def day(number: float) -> datetime:
@@ -37,12 +38,12 @@ def day(number: float) -> datetime:
 
 
 def pair(
-    fiat: str, ask: str, bid: str, at: datetime, asset: str = "USDT", n: int = 1
+    fiat: str, ask: str, bid: str, at: datetime, asset: str = "USDT", n: int = 5
 ) -> list[Reading]:
-    """Both sides of a pair at one time, of `n` offers each."""
+    """Both sides of a pair, of `n` offers each: five make a market."""
     return [
-        reading((fiat, asset, side), [Offer(price)] * n, at)
-        for side, price in (("BUY", ask), ("SELL", bid))
+        reading((fiat, asset, side), crowd(price, n), at + timedelta(seconds=later))
+        for side, price, later in (("BUY", ask, 0), ("SELL", bid, LATER))
     ]
 
 
@@ -255,12 +256,15 @@ def cycle(number: int, at: datetime, depths: dict[str, tuple[str, str, int]]) ->
 def test_crosses_are_those_of_the_deepest_pairs_of_a_cycle(
     connection: psycopg.Connection[Any], dbt: Dbt
 ) -> None:
-    """Fourteen fiats of 10 to 23 offers, of which twelve are told, and one too thin for a price."""
+    """Fourteen fiats of 10 to 23 offers, of which twelve are told, and one too thin for a price.
+
+    Of a pair whose bids were read a while after its asks, the two readings of the rate count.
+    """
     chance = random.Random(2)
     depths = {
         f"X{n:02}": (str(100 + n + chance.randint(0, 9)), str(100 + n), 10 + n) for n in range(14)
     }
-    thin = {"THIN": ("10", "9", 9)}
+    thin = {"THIN": ("10", "9", 4)}
     land(connection, "1", cycle(1, NOON, {**depths, **thin}), run_id="one")
     land(
         connection,
@@ -273,9 +277,12 @@ def test_crosses_are_those_of_the_deepest_pairs_of_a_cycle(
     dbt(*RUN)
 
     spreads = [
-        {"fiat_code": fiat, "ask": ask, "bid": bid, "n_eligible": n}
-        for fiat, (ask, bid, n) in depths.items()
-    ]
+        {
+            "fiat_code": fiat, "ask": ask, "bid": bid, "n_eligible": n, "confidence": confidence(n),
+            "ask_at": minute(place), "bid_at": minute(place) + timedelta(seconds=LATER),
+        }
+        for place, (fiat, (ask, bid, n)) in enumerate(depths.items())
+    ]  # fmt: skip
     official: dict[str, Fraction | None] = dict.fromkeys(depths)
     official |= {rate.fiat: Fraction(rate.rate) for rate in rates}
     rows = {
@@ -298,7 +305,7 @@ def random_lot(chance: random.Random, number: int) -> tuple[list[Reading], list[
     """What one load brings: books of a cycle, rates, spot prices, or some of these."""
     at = day(chance.choice([0, 0.2, 0.4, 1, 1.3, 2.5])) + timedelta(seconds=number)
     depths = {
-        fiat: (str(chance.randint(100, 120)), str(chance.randint(90, 110)), chance.choice([1, 12]))
+        fiat: (str(chance.randint(100, 120)), str(chance.randint(90, 110)), chance.choice([4, 12]))
         for fiat in ("VES", "ARS", "BOB")
         if chance.random() < 0.7
     }
@@ -331,6 +338,11 @@ def test_however_loads_arrive_premiums_and_crosses_are_those_of_a_rebuild(
     for mart in MARTS:
         assert as_they_came[mart] == rows_of(connection, mart), mart
         assert len(as_they_came[mart]) > 3, mart
+
+
+def confidence(n: int) -> Fraction:
+    """That of a book of as many equal offers, each of another advertiser, read whole."""
+    return round(Fraction(n, n + 5) * (1 - Fraction(1, n)), 4)
 
 
 def rows_of(connection: psycopg.Connection[Any], mart: str) -> Sequence[Any]:

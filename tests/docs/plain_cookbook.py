@@ -43,29 +43,43 @@ def is_trusted(book: Book, step: int) -> bool:
     return (book, *divmod(step, READINGS)) not in (CUT_SHORT, SWAPPED)
 
 
-def naive(book: Book, step: int) -> Decimal:
-    """The commonest price among the best tenth of the offers, of two the better."""
+def eligible(book: Book, step: int) -> list[dict[str, Any]]:
+    """The offers of a book that a price may rest on, the best first.
+
+    The first of all is bait, some take orders of less than a twentieth of what they have, none of
+    the others is farther than 3% from the market, and every advertiser has orders.
+    """
     way = 1 if book[2] == "BUY" else -1
-    prices: list[Decimal] = [one["price"] for one in book_of(book, step)]
-    prices.sort(key=lambda price: way * price)
-    best = prices[: len(prices) // 10]
-    return max(best, key=lambda price: (best.count(price), -way * price))
+    offers = [
+        one
+        for one in book_of(book, step)[1:]
+        if one["most"] >= Decimal("0.05") * one["price"] * one["quantity"]
+    ]
+    return sorted(offers, key=lambda one: (way * one["price"], one["number"]))
+
+
+def reference(book: Book, step: int) -> Decimal:
+    """The median of the best five of them, since a tenth is fewer."""
+    offers = eligible(book, step)
+    assert 5 <= len(offers) < 60
+    price: Decimal = offers[2]["price"]
+    return price
 
 
 def now() -> Answer:
     """1: the reference prices of the pair's sides."""
     return [
-        {"trading_pair": "VES/USDT", "side": book[2], "reference_price": naive(book, LAST)}
+        {"trading_pair": "VES/USDT", "side": book[2], "reference_price": reference(book, LAST)}
         for book in (BUY, SELL)
     ]
 
 
 def hundred_dollars_by_method() -> Answer:
-    """5: the best offer that takes a hundred dollars' worth, by method; the first is bait."""
-    amount = 100 * naive(BUY, LAST)
+    """5: the best eligible offer that takes a hundred dollars' worth, by method."""
+    amount = 100 * reference(BUY, LAST)
     fit = [
         one
-        for one in book_of(BUY, LAST)[1:]
+        for one in eligible(BUY, LAST)
         if one["least"] <= amount <= min(one["most"], one["price"] * one["quantity"])
     ]
     return [
@@ -82,10 +96,10 @@ def hundred_dollars_by_method() -> Answer:
 
 def amounts() -> Answer:
     """6: the mean price of several orders, from the cheapest on."""
-    offers = sorted(book_of(BUY, LAST)[1:], key=lambda one: (one["price"], one["number"]))
+    offers = eligible(BUY, LAST)
     answer = []
     for dollars in (20, 50, 100, 200, 500, 1000):
-        amount = left = dollars * naive(BUY, LAST)
+        amount = left = dollars * reference(BUY, LAST)
         taken = Decimal(0)
         for one in offers:
             take = min(one["quantity"], one["most"] / one["price"], left / one["price"])
@@ -113,7 +127,7 @@ def untrusted() -> Answer:
 def premiums() -> Answer:
     """14: the day's median mid, in dollars by the spot price, over the rate of the day before."""
     steps = [step for step in LAST_DAY if is_trusted(BUY, step)]
-    mids = sorted((naive(BUY, step) + naive(SELL, step)) / 2 for step in steps)
+    mids = sorted((reference(BUY, step) + reference(SELL, step)) / 2 for step in steps)
     middle = (mids[(len(mids) - 1) // 2] + mids[len(mids) // 2]) / 2
     dollars = middle * Decimal("0.9999")
     return [

@@ -180,23 +180,24 @@ def test_of_a_book_with_a_page_doubled_every_number_is_withheld(after: Aftermath
 
 
 def test_beside_one_absurd_price_the_reference_stays_that_of_the_market(after: Aftermath) -> None:
-    """The naive price follows the bait, so it is no reference, and nothing else moves."""
+    """The naive price follows the bait; the reference does not, and nothing else moves."""
     quote = after.quote(ABSURD, 1)
     assert (quote["best_raw"], quote["naive"]) == (Decimal("0.40"), Decimal("0.40"))
-    assert quote["reference_price_kind"] == "ref_q25"
-    assert abs(quote["reference_price"] / after.quote(ABSURD, 0)["ref_q25"] - 1) < Decimal("0.02")
+    assert quote["reference_price_kind"] == "competitive_median"
+    before = after.quote(ABSURD, 0)["reference_price"]
+    assert abs(quote["reference_price"] / before - 1) < Decimal("0.02")
     assert quote["best_eligible"] > 40
     assert quote["n_eligible"] == OFFERS - 1
     assert min(after.sweeps(ABSURD, 1)) > 40
 
 
-def test_a_debug_value_as_the_first_offer_leaves_no_reference_and_moves_no_sweep(
+def test_a_debug_value_as_the_first_offer_moves_neither_the_reference_nor_a_sweep(
     after: Aftermath,
 ) -> None:
-    """It holds more than all others: neither notion is of the market, and an amount shuns it."""
+    """It holds more than all others, and two notions are its price; eligible it is not."""
     quote = after.quote(DEBUG, 1)
     assert quote["naive"] == quote["ref_q25"] == 99999999
-    assert (quote["reference_price"], quote["reference_price_kind"]) == (None, None)
+    assert 40 < quote["reference_price"] < 50
     assert quote["best_eligible"] < 50
     assert 40 < max(after.sweeps(DEBUG, 1)) < 50
     assert quote["n_eligible"] == OFFERS - 1

@@ -228,4 +228,4 @@ def test_what_stands_under_the_pointer_is_told_with_its_time_and_notion(
 ) -> None:
     tip = seen["VES/USDT"].said["tip"]
     assert tip.splitlines()[0] == "2026-11-01 10:00 UTC"
-    assert "BUY: ask: 600.6 (naive)" in tip
+    assert "BUY: ask: 600.6 (competitive_median)" in tip

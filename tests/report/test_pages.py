@@ -34,7 +34,7 @@ def test_an_older_warehouse_leaves_out_what_it_has_no_mart_of_and_shows_the_rest
     left_out = set(re.findall(r"Left out, since there is no ([\w.]+) in this warehouse", pair))
     assert left_out >= {"marts.depth_bands", "marts.parallel_premiums", "listed_share"}
     assert "there is no marts.data_health" in pair
-    assert "The premium is left out, since there is no marts.parallel_premiums" in market
+    assert "Left out, since there is no marts.market_now in this warehouse" in market
     assert pair.count("<section") == len(SECTIONS)
 
 

@@ -26,10 +26,19 @@ with
 
 rules as (
 
-    select
-        array_agg(value order by value) filter (where rule = 'ticket') as tickets,
-        array_agg(value order by value) filter (where rule = 'depth_band') as bands
-    from {{ ref('market_rules') }}
+    {{ rule_thresholds(ref('offer_flag_rules'), competitive_rules()) }}
+
+),
+
+amounts_and_bands as (
+
+    select * from {{ ref('market_rules') }}
+
+),
+
+stablecoins as (
+
+    select * from {{ ref('usd_stablecoins') }}
 
 ),
 
@@ -45,7 +54,8 @@ quotes as (
 ),
 
 -- What a dollar costs: here, where the asset is worth one, else the last that was asked or bid for
--- USDT on this side. Never a later one: it could still come, and change what was told.
+-- USDT on this side. Never a later one: it could still come, and change what was told. A book too
+-- thin for a price of its own makes no price of an amount either.
 valued as {{ once() }} (
 
     select
@@ -55,14 +65,31 @@ valued as {{ once() }} (
         quotes.side,
         quotes.best_eligible,
         quotes.reference_price,
+        quotes.n_offers,
+        quotes.confidence,
         quotes.snapshot_at,
-        coalesce(
-            case when stablecoins.asset_code is not null then quotes.reference_price end,
-            dollars.reference_price
-        ) as usd_price
+        case
+            when stablecoins.asset_code is not null or quotes.reference_price is null
+                then quotes.reference_price
+            else dollars.reference_price
+        end as usd_price,
+        array(
+            select rules.value
+            from amounts_and_bands as rules
+            where rules.rule = 'ticket' and {{ holds_at('rules', 'quotes.snapshot_at') }}
+            order by rules.value
+        ) as tickets,
+        array(
+            select rules.value
+            from amounts_and_bands as rules
+            where rules.rule = 'depth_band' and {{ holds_at('rules', 'quotes.snapshot_at') }}
+            order by rules.value
+        ) as depth_bands
     from quotes
-    left join {{ ref('usd_stablecoins') }} as stablecoins
-        on quotes.asset_code = stablecoins.asset_code
+    left join stablecoins
+        on
+            quotes.asset_code = stablecoins.asset_code
+            and {{ holds_at('stablecoins', 'quotes.snapshot_at') }}
     {{ left_join_latest(
         ref('market_quotes'),
         'dollars',
@@ -92,7 +119,8 @@ offers as {{ once() }} (
         listed_value,
         is_eligible,
         greatest(min_order_amount, 0) as smallest,
-        least(max_order_amount, listed_value) as largest
+        least(largest_order_amount, listed_value) as largest,
+        snapshot_at
     from {{ book_offers() }}
     {% if is_incremental() %}
         where {{ since_horizon('snapshot_at') }}
@@ -114,12 +142,16 @@ listed as (
         offers.smallest,
         offers.largest,
         methods.value as payment_method,
+        rules.competitive_min_offers,
+        rules.competitive_share,
+        rules.competitive_min_advertisers,
         offers.largest > 0 and offers.largest >= offers.smallest as is_usable,
         case
             when offers.largest < offers.listed_value then offers.largest / offers.price
             else offers.quantity
         end as order_quantity
     from offers
+    inner join rules on {{ holds_at('rules', 'offers.snapshot_at') }}
     {{ unnest_array('offers.listed_methods', 'methods') }}
 
 ),
@@ -132,11 +164,12 @@ cumulated as (
             partition by snapshot_id, payment_method order by nth_best
         ) as nth_of_method,
         count(*) over (partition by snapshot_id, payment_method) as n_of_method,
-        sum(quantity) over (partition by snapshot_id, payment_method) as quantity_of_method,
-        sum(quantity) over (
+        row_number() over (
+            partition by snapshot_id, payment_method, is_eligible order by nth_best
+        ) as nth_of_its_kind,
+        count(*) filter (where is_eligible) over (
             partition by snapshot_id, payment_method
-            order by price_order
-        ) as quantity_up_to_price
+        ) as n_eligible
     from listed
 
 ),
@@ -150,11 +183,13 @@ gathered as (
         count(distinct advertiser)::integer as advertiser_count,
         trim_scale(sum(quantity)) as quantity,
         abs({{ commonest('price_order', 'nth_of_method <= n_of_method / 10') }}) as naive,
-        abs(
-            min(price_order) filter (
-                where quantity_up_to_price >= 0.25 * quantity_of_method and quantity_of_method > 0
-            )
-        ) as ref_q25,
+        case
+            when not ({{ is_thin_market('is_eligible') }})
+                then {{ interpolated(
+                    'price', 'nth_of_its_kind', competitive_count('n_eligible'), '0.5',
+                    'is_eligible',
+                ) }}
+        end as reference_price,
         {% for column in ['price', 'order_quantity', 'smallest', 'largest', 'is_eligible'] %}
             array_agg({{ column }} order by nth_best) filter (where is_usable) as {{ column }}_list,
         {% endfor %}
@@ -167,17 +202,14 @@ gathered as (
 amounts as (
 
     select
-        valued.*,
-        rules.tickets,
-        rules.bands,
+        *,
         array(
             select tickets.value * valued.usd_price
-            from unnest(rules.tickets) as tickets (value)
+            from unnest(valued.tickets) as tickets (value)
             where valued.usd_price is not null
             order by tickets.value
         ) as amounts
     from valued
-    cross join rules
 
 ),
 
@@ -218,7 +250,7 @@ by_book as (
         array_agg(advertiser_count order by payment_method nulls first) as advertiser_counts,
         array_agg(quantity order by payment_method nulls first) as quantities,
         array_agg(naive order by payment_method nulls first) as naive_prices,
-        array_agg(ref_q25 order by payment_method nulls first) as ref_q25_prices
+        array_agg(reference_price order by payment_method nulls first) as reference_prices
     from walked
     group by snapshot_id
 
@@ -233,6 +265,7 @@ measured as (
         offers.quantity,
         offers.listed_value,
         offers.is_eligible,
+        valued.depth_bands,
         abs(offers.price / valued.reference_price - 1) * 100 as distance_pct,
         row_number() over (
             partition by offers.snapshot_id, offers.advertiser
@@ -264,8 +297,7 @@ banded as (
             where measured.distance_pct <= bands.value and measured.is_nearest_of_advertiser
         )::integer as advertisers
     from measured
-    cross join rules
-    {{ unnest_array('rules.bands', 'bands') }}
+    {{ unnest_array('measured.depth_bands', 'bands') }}
     group by measured.snapshot_id, bands.value
 
 ),
@@ -293,15 +325,17 @@ final as (
         amounts.side,
         by_book.payment_methods,
         amounts.tickets,
-        amounts.bands,
+        amounts.depth_bands as bands,
         amounts.best_eligible,
         amounts.reference_price,
         amounts.usd_price,
+        amounts.n_offers,
+        amounts.confidence,
         by_book.offer_counts,
         by_book.advertiser_counts,
         by_book.quantities,
         by_book.naive_prices,
-        by_book.ref_q25_prices,
+        by_book.reference_prices,
         {% for walk in walks %}
             by_book.{{ walk }},
         {% endfor %}

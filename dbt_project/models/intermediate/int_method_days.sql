@@ -1,21 +1,11 @@
 {#- The ticket, in US dollars, at which `payment_method_days` says what can be executed. -#}
 {%- set ticket = 100 -%}
+{%- set nth_ticket = 'array_position(books.tickets, ' ~ ticket ~ ')' -%}
 {%- set horizon = day_horizon() -%}
-{%- set modes_are_believed -%}
-    {{ is_of_the_market('methods.naive', 'books.reference_price', 'rules.absurd_reference') }}
-    and {{ is_of_the_market(
-        'books.naive_prices[1]', 'books.reference_price', 'rules.absurd_reference'
-    ) }}
-{%- endset -%}
-{%- set depths_are_believed -%}
-    {{ is_of_the_market('methods.ref_q25', 'books.reference_price', 'rules.absurd_reference') }}
-    and {{ is_of_the_market(
-        'books.ref_q25_prices[1]', 'books.reference_price', 'rules.absurd_reference'
-    ) }}
-{%- endset -%}
 {%- set sums = [
     'snapshots', 'offers', 'advertisers', 'quantity', 'naive_sum', 'naive_count', 'reference_sum',
-    'market_reference_sum', 'executable_sum', 'executable_count', 'executable_told',
+    'reference_count', 'market_reference_sum', 'executable_sum', 'executable_count',
+    'executable_told', 'confidence_sum',
 ] -%}
 
 {{
@@ -35,12 +25,6 @@
 }}
 
 with
-
-rules as (
-
-    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
-
-),
 
 books as (
 
@@ -65,36 +49,27 @@ methods as (
         methods.advertisers,
         methods.quantity,
         methods.naive,
-        -- A mode is measured by a mode, and a price at depth by one, where both are of the market.
-        {% for reference, naive, ref_q25 in [
-            ('reference', 'methods.naive', 'methods.ref_q25'),
-            ('market_reference', 'books.naive_prices[1]', 'books.ref_q25_prices[1]'),
-        ] %}
-            case
-                when {{ modes_are_believed }} then {{ naive }}
-                when {{ depths_are_believed }} then {{ ref_q25 }}
-            end as {{ reference }},
-        {% endfor %}
+        methods.reference_price,
+        -- Of a market that has one, as its method cannot have more eligible offers.
+        case when methods.reference_price is not null then books.reference_price end
+            as market_reference_price,
         case
-            when
-                books.fill_ratios[methods.number][array_position(books.tickets, {{ ticket }})] = 1
-                then books.sweep_prices[methods.number][array_position(books.tickets, {{ ticket }})]
+            when books.fill_ratios[methods.number][{{ nth_ticket }}] = 1
+                then books.sweep_prices[methods.number][{{ nth_ticket }}]
+            else books.single_order_prices_eligible[methods.number][{{ nth_ticket }}]
         end as executable,
+        books.confidence,
         books.usd_price is not null as is_executable_told,
         {{ utc_day('books.snapshot_at') }} as day
     from books
     {{ unnest_together(
         [
             'books.payment_methods', 'books.offer_counts', 'books.advertiser_counts',
-            'books.quantities', 'books.naive_prices', 'books.ref_q25_prices',
+            'books.quantities', 'books.naive_prices', 'books.reference_prices',
         ],
         'methods',
-        ['identifier', 'offers', 'advertisers', 'quantity', 'naive', 'ref_q25'],
+        ['identifier', 'offers', 'advertisers', 'quantity', 'naive', 'reference_price'],
     ) }}
-    inner join rules
-        on
-            books.snapshot_at >= rules.valid_from
-            and (books.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 ),
 
@@ -111,12 +86,13 @@ summed as (
         sum(quantity) as quantity,
         coalesce(sum(naive), 0) as naive_sum,
         count(naive) as naive_count,
-        coalesce(sum(reference) filter (where market_reference is not null), 0) as reference_sum,
-        coalesce(sum(market_reference) filter (where reference is not null), 0)
-            as market_reference_sum,
+        coalesce(sum(reference_price), 0) as reference_sum,
+        count(reference_price) as reference_count,
+        coalesce(sum(market_reference_price), 0) as market_reference_sum,
         coalesce(sum(executable), 0) as executable_sum,
         count(executable) as executable_count,
         count(*) filter (where is_executable_told) as executable_told,
+        sum(confidence) as confidence_sum,
         day
     from methods
     group by fiat_code, asset_code, side, identifier, day

@@ -166,6 +166,8 @@ final as (
                 count({{ notion }})::integer{{ ',' if not loop.last }}
             {% endfor %}
         ] as price_counts,
+        min(n_offers) as n_offers,
+        min(confidence) as confidence,
         max(cadence_minutes) as cadence_minutes,
         max(minutes_since_previous) as longest_inner_gap_minutes,
         bucket_start,

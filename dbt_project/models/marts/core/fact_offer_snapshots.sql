@@ -170,12 +170,15 @@ final as (
         price_scale,
         is_promoted,
         is_kyc_required,
+        is_tradable,
         is_limit_fiction,
         is_micro_limit,
         is_without_history,
         is_low_reputation,
         is_off_market,
-        not is_limit_fiction and not is_without_history and not is_off_market as is_eligible,
+        is_tradable
+        and not (is_limit_fiction or is_micro_limit or is_without_history or is_off_market)
+            as is_eligible,
         offer_created_at,
         valid_from,
         valid_to,

@@ -322,7 +322,7 @@ final as (
             false
         ) as is_limit_fiction,
         coalesce(
-            versions.max_order_amount
+            {{ largest_order('versions') }}
             < rules.is_micro_limit * versions.price * versions.tradable_quantity,
             false
         ) as is_micro_limit,

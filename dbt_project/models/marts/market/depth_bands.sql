@@ -23,6 +23,8 @@ final as (
         bands.value,
         bands.offers,
         bands.advertisers,
+        books.n_offers,
+        books.confidence,
         books.snapshot_at
     from books
     {{ unnest_together(

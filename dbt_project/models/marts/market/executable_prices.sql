@@ -45,7 +45,10 @@ final as (
             case methods.side when 'BUY' then 100 else -100 end
             * (tickets.sweep_price / methods.best_eligible - 1)
         ) as slippage_pct,
-        tickets.fill_ratio = 1 as is_filled,
+        methods.n_offers,
+        methods.confidence,
+        -- A walk can leave a rest under every minimum where one order takes the whole.
+        tickets.fill_ratio = 1 or tickets.single_order_price is not null as is_filled,
         methods.snapshot_at
     from methods
     {{ unnest_together(

@@ -20,7 +20,6 @@ zoned as (
         spreads.mid,
         asks.n_offers + bids.n_offers as n_offers,
         spreads.buy_snapshot_at,
-        {{ start_of('hour', 'spreads.buy_snapshot_at') }} as utc_hour,
         {{ local_time('spreads.buy_snapshot_at', "coalesce(zones.time_zone, 'UTC')") }} as local_at
     from spreads
     inner join {{ ref('market_quotes') }} as asks on spreads.buy_snapshot_id = asks.snapshot_id
@@ -35,11 +34,22 @@ placed as (
         *,
         extract(isodow from local_at)::integer as weekday,
         extract(hour from local_at)::integer as hour,
+        -- When the hour of the local clock began: between two of UTC in a zone of a half hour, and
+        -- not the same the second time that the clock shows it.
+        buy_snapshot_at - (local_at - date_trunc('hour', local_at)) as hour_start
+    from zoned
+
+),
+
+ordered as (
+
+    select
+        *,
         row_number() over (
-            partition by fiat_code, asset_code, utc_hour
+            partition by fiat_code, asset_code, hour_start
             order by buy_snapshot_at desc
         ) = 1 as is_last_of_hour
-    from zoned
+    from placed
 
 ),
 
@@ -51,7 +61,7 @@ moved as (
         case
             when
                 is_last_of_hour
-                and lag(utc_hour) over of_pair = utc_hour - interval '1 hour'
+                and lag(hour_start) over of_pair = hour_start - interval '1 hour'
                 then 100 * ln(mid / nullif(lag(mid) over of_pair, 0))
         end as move_pct,
         row_number() over (
@@ -59,10 +69,10 @@ moved as (
             order by spread_pct
         ) as nth,
         count(*) over (partition by fiat_code, asset_code, weekday, hour) as count_of_hour
-    from placed
+    from ordered
     window of_pair as (
         partition by fiat_code, asset_code, is_last_of_hour
-        order by utc_hour
+        order by hour_start
     )
 
 ),
@@ -79,7 +89,7 @@ final as (
         {{ interpolated('spread_pct', 'nth', 'count_of_hour', '0.5') }} as median_spread_pct,
         trim_scale(round(avg(n_offers), 4)) as offers,
         trim_scale(round(stddev_samp(move_pct), 6)) as volatility_pct,
-        count(distinct utc_hour)::integer as n_hours,
+        count(distinct hour_start)::integer as n_hours,
         count(*)::integer as n
     from moved
     group by fiat_code, asset_code, trading_pair, time_zone, weekday, hour

@@ -75,7 +75,7 @@ official as (
 
 ),
 
--- The naive price takes ten offers a page: where it stands on both, there is a market.
+-- Where both pages have a reference price, there is a market.
 read_in_cycle as (
 
     select
@@ -87,7 +87,11 @@ read_in_cycle as (
         spreads.ask,
         spreads.bid,
         spreads.mid,
+        spreads.n_offers,
+        spreads.confidence,
+        spreads.is_crossed,
         spreads.buy_snapshot_at,
+        spreads.sell_snapshot_at,
         least(asks.n_eligible, bids.n_eligible) as n_eligible,
         row_number() over (
             partition by snapshots.run_id, spreads.fiat_code, spreads.asset_code
@@ -97,7 +101,7 @@ read_in_cycle as (
     inner join spreads on snapshots.snapshot_id = spreads.buy_snapshot_id
     inner join asks on spreads.buy_snapshot_id = asks.snapshot_id
     inner join bids on spreads.sell_snapshot_id = bids.snapshot_id
-    where spreads.reference_price_kind = 'naive'
+    where spreads.reference_price_kind is not null
 
 ),
 
@@ -125,9 +129,13 @@ deepest as {{ once() }} (
         ranked.ask,
         ranked.bid,
         ranked.mid,
+        ranked.n_offers,
+        ranked.confidence,
         official.rate as official_rate,
+        ranked.is_crossed,
         official.is_carried_forward,
-        ranked.buy_snapshot_at
+        ranked.buy_snapshot_at,
+        ranked.sell_snapshot_at
     from ranked
     left join official
         on
@@ -152,8 +160,12 @@ crossed as (
         payee.mid / payer.mid as mid_rate,
         payee.official_rate / payer.official_rate as official_cross_rate,
         payee.bid / payer.ask * (payer.bid / payee.ask) as kept,
-        abs(extract(epoch from payee.buy_snapshot_at - payer.buy_snapshot_at))::numeric
+        -- The two readings of which the rate is made.
+        abs(extract(epoch from payee.sell_snapshot_at - payer.buy_snapshot_at))::numeric
             as seconds_between,
+        least(payer.n_offers, payee.n_offers) as n_offers,
+        least(payer.confidence, payee.confidence) as confidence,
+        payer.is_crossed or payee.is_crossed as is_crossed,
         payer.is_carried_forward or payee.is_carried_forward as is_official_carried_forward,
         payer.buy_snapshot_at as from_snapshot_at
     from deepest as payer
@@ -183,6 +195,9 @@ final as (
         trim_scale((mid_rate / official_cross_rate - 1) * 100) as mid_premium_pct,
         trim_scale((1 - kept) * 100) as round_trip_cost_pct,
         trim_scale(seconds_between) as seconds_between,
+        n_offers,
+        confidence,
+        is_crossed,
         is_official_carried_forward,
         from_snapshot_at
     from crossed

@@ -16,13 +16,6 @@
     )
 }}
 
-{%- set naive_is_believed = is_of_the_market(
-    'measured.naive', 'measured.median', 'rules.absurd_reference'
-) -%}
-{%- set ref_q25_is_believed = is_of_the_market(
-    'measured.ref_q25', 'measured.median', 'rules.absurd_reference'
-) %}
-
 with
 
 snapshots as (
@@ -49,7 +42,7 @@ snapshots as (
 
 rules as (
 
-    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
+    {{ rule_thresholds(ref('offer_flag_rules'), competitive_rules()) }}
 
 ),
 
@@ -68,7 +61,12 @@ ranked as (
         *,
         sum(quantity) over (partition by snapshot_id, advertiser) as advertiser_quantity,
         row_number() over (partition by snapshot_id, advertiser order by adv_no) = 1
-            as is_first_of_advertiser
+            as is_first_of_advertiser,
+        row_number() over (partition by snapshot_id, price_order order by nth_best)
+            as nth_at_price,
+        row_number() over (partition by snapshot_id, is_eligible order by nth_best)
+            as nth_of_its_kind,
+        count(*) filter (where is_eligible) over (partition by snapshot_id) as n_eligible
     from offers
 
 ),
@@ -78,15 +76,26 @@ ranked as (
 numbered as (
 
     select
-        *,
-        case when side = 'BUY' then nth_best else n_offers + 1 - nth_best end as nth_cheapest,
+        ranked.*,
+        case
+            when ranked.side = 'BUY' then ranked.nth_best
+            else ranked.n_offers + 1 - ranked.nth_best
+        end as nth_cheapest,
         row_number() over (
-            partition by snapshot_id, is_first_of_advertiser
-            order by advertiser_quantity desc, advertiser asc
+            partition by ranked.snapshot_id, ranked.is_first_of_advertiser
+            order by ranked.advertiser_quantity desc, ranked.advertiser asc
         ) as nth_largest,
-        count(*) filter (where is_first_of_advertiser) over (partition by snapshot_id)
-            as n_advertisers
+        count(*) filter (where ranked.is_first_of_advertiser) over (
+            partition by ranked.snapshot_id
+        ) as n_advertisers,
+        rules.competitive_min_offers,
+        rules.competitive_share,
+        rules.competitive_min_advertisers
     from ranked
+    inner join rules
+        on
+            ranked.snapshot_at >= rules.valid_from
+            and (ranked.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 ),
 
@@ -105,19 +114,26 @@ measured as (
         sum(listed_value) filter (where is_eligible)
         / nullif(sum(quantity) filter (where is_eligible), 0) as vwap_eligible,
         abs({{ commonest('price_order', 'nth_best <= n_offers / 10') }}) as naive,
+        -- Of equal prices each has its number, so the commonest has the highest.
+        max(nth_at_price) filter (where nth_best <= n_offers / 10) as naive_support,
         abs(
             min(price_order) filter (
                 where quantity_up_to_price >= 0.25 * book_quantity and book_quantity > 0
             )
         ) as ref_q25,
+        {{ interpolated(
+            'price', 'nth_of_its_kind', competitive_count('n_eligible'), '0.5', 'is_eligible'
+        ) }} as competitive_median,
+        max({{ competitive_count('n_eligible') }}) as n_competitive,
+        {{ is_thin_market('is_eligible') }} as is_thin,
         {{ interpolated('price', 'nth_best', 'least(n_offers, 10)', '0.5') }} as top10_median,
         max(price) filter (where nth_best = 5) as conservative_5th,
         count(*) as n_offers,
-        count(*) filter (where is_eligible) as n_eligible,
+        max(n_eligible) as n_eligible,
         max(n_advertisers) as n_advertisers,
         sum(quantity) as tradable_quantity,
         sum(listed_value) as tradable_value,
-        sum(least(max_order_amount, listed_value)) as executable_value,
+        sum(least(largest_order_amount, listed_value)) as executable_value,
         10000 * sum(advertiser_quantity * advertiser_quantity) filter (where is_first_of_advertiser)
         / nullif(sum(quantity) * sum(quantity), 0) as hhi,
         10000 * sum(quantity * quantity) / nullif(sum(quantity) * sum(quantity), 0) as hhi_offers,
@@ -144,11 +160,7 @@ final as (
         snapshots.asset_code,
         snapshots.side,
         snapshots.trading_pair,
-        -- In a book of ten to nineteen the naive price is that of one offer, and that may be bait.
-        case
-            when {{ naive_is_believed }} then 'naive'
-            when {{ ref_q25_is_believed }} then 'ref_q25'
-        end as reference_price_kind,
+        case when not measured.is_thin then 'competitive_median' end as reference_price_kind,
         case when not snapshots.is_trusted then snapshots.doubts end as withheld_reason,
         measured.best_raw,
         measured.best_eligible,
@@ -160,15 +172,14 @@ final as (
         trim_scale(measured.vwap) as vwap,
         trim_scale(measured.vwap_eligible) as vwap_eligible,
         measured.naive,
+        measured.naive_support::integer as naive_support,
         measured.ref_q25,
+        measured.competitive_median,
         measured.top10_median,
         measured.conservative_5th,
-        case
-            when {{ naive_is_believed }} then measured.naive
-            when {{ ref_q25_is_believed }} then measured.ref_q25
-        end as reference_price,
+        case when not measured.is_thin then measured.competitive_median end as reference_price,
         -- An empty book has nothing on offer, and of one that was not read whole nobody knows.
-        {% for total in ['n_offers', 'n_eligible', 'n_advertisers'] %}
+        {% for total in ['n_offers', 'n_eligible', 'n_competitive', 'n_advertisers'] %}
             case when snapshots.is_trusted then coalesce(measured.{{ total }}, 0) end::integer
                 as {{ total }},
         {% endfor %}
@@ -185,22 +196,21 @@ final as (
         case when snapshots.is_trusted then coalesce(measured.promoted_count, 0) end::integer
             as promoted_count,
         coalesce(
-            round(
-                measured.n_eligible::numeric / (measured.n_eligible + 5)
-                * snapshots.completeness
-                * (1 - measured.hhi / 10000),
-                4
+            trim_scale(
+                round(
+                    measured.n_eligible::numeric / (measured.n_eligible + 5)
+                    * snapshots.completeness
+                    * (1 - measured.hhi / 10000),
+                    4
+                )
             ),
             0
         ) as confidence,
+        case when snapshots.is_trusted then coalesce(measured.is_thin, true) end as is_thin,
         not snapshots.is_trusted as is_withheld,
         snapshots.snapshot_at
     from snapshots
     left join measured on snapshots.snapshot_id = measured.snapshot_id and snapshots.is_trusted
-    inner join rules
-        on
-            snapshots.snapshot_at >= rules.valid_from
-            and (snapshots.snapshot_at < rules.valid_to or rules.valid_to is null)
 
 )
 

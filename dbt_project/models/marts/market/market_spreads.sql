@@ -47,12 +47,6 @@ fees as (
 
 ),
 
-rules as (
-
-    {{ rule_thresholds(ref('offer_flag_rules'), ['absurd_reference']) }}
-
-),
-
 neighbours as (
 
     select
@@ -102,25 +96,22 @@ paired as (
         asks.fiat_code,
         asks.asset_code,
         asks.trading_pair,
-        -- A mode on one side and a price at depth on the other would be no spread of anything.
+        -- Two notions would make a spread of nothing.
         case
-            {% for notion in ['naive', 'ref_q25'] %}
-                when
-                    {{ is_of_the_market(
-                        'asks.' ~ notion, 'asks.median', 'rules.absurd_reference'
-                    ) }}
-                    and {{ is_of_the_market(
-                        'bids.' ~ notion, 'bids.median', 'rules.absurd_reference'
-                    ) }}
-                    then '{{ notion }}'
-            {% endfor %}
+            when asks.reference_price_kind = bids.reference_price_kind
+                then asks.reference_price_kind
         end as reference_price_kind,
+        asks.reference_price as ask,
+        bids.reference_price as bid,
         {% for notion in notions %}
             asks.{{ notion }} as ask_{{ notion }},
             bids.{{ notion }} as bid_{{ notion }},
         {% endfor %}
         trim_scale(abs(extract(epoch from asks.snapshot_at - bids.snapshot_at))::numeric)
             as seconds_between,
+        least(asks.n_offers, bids.n_offers) as n_offers,
+        least(asks.confidence, bids.confidence) as confidence,
+        asks.is_thin or bids.is_thin as is_thin,
         asks.snapshot_at as buy_snapshot_at,
         bids.snapshot_at as sell_snapshot_at
     from asks
@@ -129,39 +120,19 @@ paired as (
             asks.fiat_code = bids.fiat_code
             and asks.asset_code = bids.asset_code
             and asks.sell_snapshot_at = bids.snapshot_at
-    inner join rules
-        on
-            asks.snapshot_at >= rules.valid_from
-            and (asks.snapshot_at < rules.valid_to or rules.valid_to is null)
-
-),
-
-referenced as (
-
-    select
-        *,
-        case reference_price_kind
-            when 'naive' then ask_naive
-            when 'ref_q25' then ask_ref_q25
-        end as ask,
-        case reference_price_kind
-            when 'naive' then bid_naive
-            when 'ref_q25' then bid_ref_q25
-        end as bid
-    from paired
-    where seconds_between <= {{ most_seconds }}
 
 ),
 
 charged as (
 
     select
-        referenced.*,
+        paired.*,
         {{ fee_rate('maker', 'BUY') }} as maker_buy_fee,
         {{ fee_rate('maker', 'SELL') }} as maker_sell_fee,
         {{ fee_rate('taker', 'BUY') }} as taker_buy_fee,
         {{ fee_rate('taker', 'SELL') }} as taker_sell_fee
-    from referenced
+    from paired
+    where paired.seconds_between <= {{ most_seconds }}
 
 ),
 
@@ -195,6 +166,9 @@ final as (
                 as spread_{{ notion }}_pct,
         {% endfor %}
         charged.seconds_between,
+        charged.n_offers,
+        charged.confidence,
+        charged.is_thin,
         charged.ask < charged.bid as is_crossed,
         charged.ask_best_raw < charged.bid_best_raw as is_best_crossed,
         charged.buy_snapshot_at,

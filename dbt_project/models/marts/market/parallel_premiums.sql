@@ -77,7 +77,9 @@ pair_days as (
         trading_pair,
         {{ interpolated('ask', 'nth_ask', 'n_spreads', '0.5') }} as p2p_ask,
         {{ interpolated('bid', 'nth_bid', 'n_spreads', '0.5') }} as p2p_bid,
-        max(n_spreads)::integer as n_spreads
+        max(n_spreads)::integer as n_spreads,
+        percentile_disc(0.5) within group (order by n_offers) as n_offers,
+        percentile_disc(0.5) within group (order by confidence) as confidence
     from ranked
     group by day, fiat_code, asset_code, trading_pair
 
@@ -109,7 +111,10 @@ joined as (
     from pair_days
     left join official on pair_days.day = official.day and pair_days.fiat_code = official.fiat_code
     left join pegs on pair_days.day = pegs.day and pair_days.asset_code = pegs.asset_code
-    left join stablecoins on pair_days.asset_code = stablecoins.asset_code
+    left join stablecoins
+        on
+            pair_days.asset_code = stablecoins.asset_code
+            and {{ holds_at('stablecoins', start_of_day('pair_days.day')) }}
 
 ),
 
@@ -141,7 +146,10 @@ final as (
             (p2p_ask / usd_per_asset / coalesce(official_ask, official_rate) - 1) * 100
         ) as premium_buy_pct,
         n_spreads,
+        n_offers,
+        confidence,
         days_carried,
+        p2p_ask < p2p_bid as is_crossed,
         is_official_carried_forward,
         is_peg_carried_forward,
         official_rate_date

@@ -32,9 +32,12 @@ final as (
         trim_scale(quantity / book_snapshots) as quantity,
         trim_scale(book_quantity / book_snapshots) as market_quantity,
         trim_scale(naive_sum / nullif(naive_count, 0)) as naive,
+        trim_scale(reference_sum / nullif(reference_count, 0)) as reference_price,
+        reference_count::integer as n_references,
         trim_scale((reference_sum / nullif(market_reference_sum, 0) - 1) * 100) as premium_pct,
         trim_scale(executable_sum / nullif(executable_count, 0)) as executable_at_100,
-        trim_scale(executable_count / nullif(executable_told, 0)) as executable_at_100_share
+        trim_scale(executable_count / nullif(executable_told, 0)) as executable_at_100_share,
+        trim_scale(round(confidence_sum / snapshots, 4)) as confidence
     from days
     where is_method
 

@@ -96,6 +96,8 @@ candles as (
         weighted_sum,
         weight,
         n_snapshots,
+        n_offers,
+        confidence,
         60 / cadence_minutes as expected,
         greatest(
             {{ minutes_between('bucket_start', 'first_at') }},
@@ -120,6 +122,8 @@ candles as (
         sum(weighted_sum) as weighted_sum,
         sum(weight) as weight,
         sum(n_snapshots)::integer as n_snapshots,
+        min(n_offers) as n_offers,
+        min(confidence) as confidence,
         1440 / max(cadence_of_day) as expected,
         max(longest_gap_of_day) as longest_gap_minutes,
         day_start as period_start
@@ -143,6 +147,8 @@ final as (
         close,
         trim_scale(weighted_sum / nullif(weight, 0)) as time_weighted_mean,
         n_snapshots,
+        n_offers,
+        confidence,
         trim_scale(round(expected, 4)) as expected,
         trim_scale(round(100 * least(1, n_snapshots / expected), 4)) as coverage_pct,
         trim_scale(longest_gap_minutes) as longest_gap_minutes,
