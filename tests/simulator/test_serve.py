@@ -37,16 +37,21 @@ def assert_it_is_as_the_real_one(session: requests.Session, url: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_served_exchange_stops_cleanly_when_it_is_told_to(number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, cwd=_ROOT
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    with requests.Session() as session:
-        # A client that keeps its connection must not keep the exchange from stopping.
-        assert session.get(url + "/simulator/health", timeout=5).ok
-        assert_it_is_as_the_real_one(session, url)
-        process.send_signal(number)
-        rest, _ = process.communicate(timeout=10)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, cwd=_ROOT
+        ) as process,
+        requests.Session() as session,
+    ):
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            # A client that keeps its connection must not keep the exchange from stopping.
+            assert session.get(url + "/simulator/health", timeout=5).ok
+            assert_it_is_as_the_real_one(session, url)
+            process.send_signal(number)
+            rest, _ = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert rest == "stopped cleanly\n"
     assert process.returncode == 0
