@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -44,6 +45,7 @@ def main() -> int:
         help="oracles: what unit tests let live also meets tests/dbt, a minute or more each",
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with its server, not before it
     gc.set_threshold(50_000, 20, 50)  # it would walk all of dbt's project again and again
     with _folder() as folder, _empty_warehouse(folder / "home") as warehouse:
         units = Units(warehouse, folder / "dbt")
