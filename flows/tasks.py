@@ -105,6 +105,11 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
             log.warning("loads come too late for the raw pages kept", extra={"load_ids": late})
         if future := quarantine.refuse_future(connection, cycle.run_id):
             log.warning("loads are dated by a clock ahead", extra={"load_ids": future})
+            if not ops.pending_loads(connection):
+                raise CheckFailed(
+                    "The landing was refused: a clock ahead of the server's has dated it; set the "
+                    "clocks of both by NTP. The marts keep their last good state."
+                )
         pending = ops.pending_loads(connection)
     if not pending and not report.books_planned:
         return  # nothing was due

