@@ -219,7 +219,6 @@ def random_market(seed: int, cycles: int) -> list[list[Reading]]:
             if whole[book] and chance.random() < 0.2:
                 made = Reading(book, at(minutes + place + seed / 10), None, same_as=whole[book],
                                announced=len(offers), distinct=len(offers))  # fmt: skip
-                whole[book] = made.snapshot_id
                 readings.append(made)
                 continue
             for number in range(8):

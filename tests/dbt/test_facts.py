@@ -38,7 +38,6 @@ TERMS: dict[str, tuple[str, Any, Any]] = {
     "priceScale": ("price_scale", 3, 3),
     "remarks": ("other_terms", "no banks", '{"remarks":"no banks"}'),
     "buyerRegDaysLimit": ("other_terms", "30", '{"buyerRegDaysLimit":"30"}'),
-    "tradeType": ("maker_side", "BUY", "BUY"),
     "isTradable": ("is_tradable", False, False),
 }
 """What an ad says that opens a version: the column, another value, and the value in the facts."""
@@ -67,8 +66,9 @@ def read(story: str, at: datetime, *items: dict[str, Any], **more: Any) -> Readi
 def stories(at: datetime) -> list[Reading]:
     """What is read at noon, and a quarter of an hour later."""
     is_later = at == LATER
+    largest = {"dynamicMaxSingleTransAmount": "500"}
     terms = [
-        item(number(place), adv={term: value} if is_later else None)
+        item(number(place), adv=largest | ({term: value} if is_later else {}))
         for place, (term, (_, value, _)) in enumerate(TERMS.items())
     ]
     more = {"identifier": "Zelle", "tradeMethodName": "Zelle"}
@@ -113,8 +113,8 @@ def quality() -> list[Reading]:
         read("UNNUMBERED", NOON, *good[:18], item(None)),
         read("PRICED", NOON, *good[:19], item(number(50), "0")),
         read("UNPRICED", NOON, *good[:18], item(number(50), "x")),
-        read("REPEATED", NOON, *good[:9], good[0]),
-        read("DOUBLED", NOON, *good[:8], good[0]),
+        read("REPEATED", NOON, *good[:9], good[0], announced=9),
+        read("DOUBLED", NOON, *good[:8], good[0], announced=8),
         read("AFEWMORE", NOON, *good[:12], announced=10),
         read("MOREYET", NOON, *good[:13], announced=10),
         read("SWAPPED", NOON, *good[1:100], swapped),
