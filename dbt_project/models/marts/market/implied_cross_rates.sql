@@ -15,10 +15,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['from_snapshot_at']},
         indexes=[
-            {
-                'columns': ['run_id', 'asset_code', 'from_fiat_code', 'to_fiat_code'],
-                'unique': True,
-            },
             {'columns': ['from_fiat_code', 'to_fiat_code', 'from_snapshot_at']},
             {'columns': ['from_snapshot_at']},
         ],

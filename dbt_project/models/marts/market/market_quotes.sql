@@ -5,7 +5,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['snapshot_at']},
         indexes=[
-            {'columns': ['snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'side', 'snapshot_at']},
             {'columns': ['snapshot_at']},
         ],

@@ -12,7 +12,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['buy_snapshot_at']},
         indexes=[
-            {'columns': ['buy_snapshot_id'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'buy_snapshot_at']},
             {'columns': ['buy_snapshot_at']},
         ],

@@ -5,7 +5,6 @@
         on_schema_change='fail',
         meta={'tested_by': ['day']},
         indexes=[
-            {'columns': ['day', 'fiat_code', 'rate_kind'], 'unique': True},
             {'columns': ['fiat_code', 'rate_kind', 'day']},
         ],
         pre_hook=[

@@ -4,7 +4,6 @@
         incremental_strategy='append',
         on_schema_change='fail',
         meta={'tested_by': ['day']},
-        indexes=[{'columns': ['day', 'asset_code'], 'unique': True}],
         pre_hook=[
             '{{ claim_loads(["fact_snapshots"]) }}',
             '{{ rewind_days_since(first_day_of_new_spot_prices()) }}',
