@@ -154,7 +154,11 @@ def landing_books(parameters: Parameters, existing: Collection[str]) -> str:
             landed.*,
             coalesce(offers.offers, 0) as offers,
             coalesce(offers.priced, 0) as priced,
-            cast(offers.opposite as double precision) / offers.offers as opposite_share,
+            -- An unchanged book was judged when it was read with its pages.
+            case
+                when landed.is_unchanged then 1
+                else cast(offers.opposite as double precision) / offers.offers
+            end as opposite_share,
             greatest(
                 landed.announced_total, landed.offers_distinct + landed.offers_unnumbered, 1
             ) as announced,

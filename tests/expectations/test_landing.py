@@ -10,6 +10,7 @@ from tests.expectations.conftest import BOOKS, INTERVAL, NOON, OFFERS, Line
 
 VES_BUY = "fiat_code = 'VES' and side = 'BUY' and run_id = 'run-4'"
 NOW = "run_id = 'run-4'"
+ALL_CHANGED = "delete from staging.snapshots where is_unchanged"
 
 
 def rewrite(line: Line, old: str, new: str, where: str = VES_BUY) -> None:
@@ -168,6 +169,7 @@ def test_hostile_offers_and_pages_of_another_shape_break_no_query(line: Line) ->
             book[0],
             book[2],
         )
+    line.execute(ALL_CHANGED)
 
     assert line.failed("landing") == {
         "prices_are_positive_numbers",
@@ -186,12 +188,17 @@ def test_wrong_sides_stop_a_landing_only_where_they_are_everywhere(line: Line) -
     rewrite(line, '"tradeType": "BUY"', '"tradeType": "SELL"', f"{NOW} and side = 'SELL'")
     rewrite(line, '"tradeType": "SELL"', '"tradeType": "BUY"', f"{NOW} and side = 'BUY'")
 
+    assert line.failed("landing") == set(), "one book is unchanged, and as right as it was"
+
+    line.execute(ALL_CHANGED)
+
     assert line.failed("landing") == {"makers_are_on_the_opposite_side"}
 
 
 def test_ads_that_nowhere_say_their_side_are_stopped(line: Line) -> None:
     for side in ("SELL", "BUY"):
         rewrite(line, f'"tradeType": "{side}"', '"tradeType": null', NOW)
+    line.execute(ALL_CHANGED)
 
     assert line.failed("landing") == {"makers_are_on_the_opposite_side"}
 

@@ -27,7 +27,9 @@ DEBUG: Book = ("ARS", "USDT", "SELL")
 SWAPPED: Book = ("BOB", "USDT", "BUY")
 BOOKS = (SOUND, DROPPED, DOUBLED, ABSURD, DEBUG, SWAPPED, ("BOB", "USDT", "SELL"))
 OFFERS = 45
-STILL = 16
+FIRST = -12
+"""The first cycle, so long ago that none is dated after the server's time."""
+STILL = FIRST + 16
 """The cycle in which 45 offers have not moved for 300 minutes: more than 12,000 offer-minutes."""
 
 
@@ -146,7 +148,7 @@ def after(house: House, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     house.empty()
     replay = Replay(write_recordings(tmp_path_factory.mktemp("recordings"), frames()))
     house.exchange.source = replay
-    after.runs.append(house.cycle(moment(0)).run_id)
+    after.runs.append(house.cycle(moment(FIRST)).run_id)
     replay.advance()
     house.exchange.source = Corrupted(
         replay,
@@ -157,7 +159,7 @@ def after(house: House, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             DEBUG: a_debug_value_first,
         },
     )
-    after.runs.append(house.cycle(moment(1)).run_id)
+    after.runs.append(house.cycle(moment(FIRST + 1)).run_id)
     after.runs.append(house.cycle(moment(STILL)).run_id)
     return after
 
