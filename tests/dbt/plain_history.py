@@ -83,7 +83,7 @@ def statistics_versions(readings: Sequence[Reading]) -> list[StatisticsVersion]:
     """Each stretch of time in which every reading showed the same orders of an advertiser.
 
     A reading that found its book unchanged shows again what the one before it did, if that was
-    sound.
+    sound and all of it went into the facts.
     """
     versions: list[StatisticsVersion] = []
     standing: dict[str, tuple[int, datetime]] = {}
@@ -95,7 +95,9 @@ def statistics_versions(readings: Sequence[Reading]) -> list[StatisticsVersion]:
                 item["advertiser"]["userNo"]: item["advertiser"]["monthOrderCount"]
                 for item in shown(reading)
             }
-            sound[reading.book] = not _has_faults(reading)
+            sound[reading.book] = not _has_faults(reading) and not any(
+                _is_foreign(item, reading) for item in shown(reading)
+            )
         elif not sound[reading.book]:
             continue
         for user, count in books[reading.book].items():

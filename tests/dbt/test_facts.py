@@ -167,6 +167,18 @@ def facts(seeded: Warehouse, dbt_home: Path) -> Facts:
         )
         for story, minutes, count in [("ONE", 0, 5), ("TWO", 1, 6)]
     )
+    # One in a hundred is of another book, and made by somebody who has none in this one.
+    lone, elsewhere = (
+        read(
+            story,
+            NOON + timedelta(minutes=minutes),
+            item(number(400), adv=adv, advertiser={"userNo": "guest", "monthOrderCount": count}),
+            *(item(number(n)) for n in range(1, 1 + others)),
+        )
+        for story, minutes, adv, count, others in [
+            ("LONE", 0, {"fiatUnit": "AED"}, 5, 99), ("ELSEWHERE", 1, {}, 6, 0),
+        ]
+    )  # fmt: skip
     trusted_by_others = [
         read(
             "REPUTE",
@@ -182,10 +194,11 @@ def facts(seeded: Warehouse, dbt_home: Path) -> Facts:
     ]
     unchanged = [
         replace(reading, at=LATER + timedelta(minutes=n), pages=None, same_as=reading.snapshot_id)
-        for n, reading in enumerate([one, two])
+        for n, reading in enumerate([one, two, lone])
     ]
     loads = [
         [*stories(NOON), *quality(), *trusted_by_others, again, broken_clock, below, one, two],
+        [lone, elsewhere],
         [*stories(LATER), again, *unchanged],
     ]
     with seeded.connect(autocommit=True) as connection:
@@ -276,6 +289,17 @@ def test_an_unchanged_reading_observes_its_advertisers_again(facts: Facts) -> No
         for row in facts["fact_advertiser_statistics"]
         if row["user_no"] == "shared"
     ] == [(5, 0, 1), (6, 1, 15), (5, 15, 16), (6, 16, None)]
+
+
+def test_an_unchanged_reading_observes_nobody_whose_offers_the_facts_left_out(
+    facts: Facts,
+) -> None:
+    """LONE shows somebody by another book's offer; an hour later nobody could know that again."""
+    assert [
+        (row["month_order_count"], row["valid_to"])
+        for row in facts["fact_advertiser_statistics"]
+        if row["user_no"] == "guest"
+    ] == [(5, NOON + timedelta(minutes=1)), (6, None)]
 
 
 @pytest.mark.parametrize(("story", "median"), [("RATES", "0.97"), ("PAIR", "0.95")])

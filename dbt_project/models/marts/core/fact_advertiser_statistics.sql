@@ -46,8 +46,16 @@ readings as (
         ) as shown_at
     from ({{ readings_since_horizon(changed_only=false) }}) as since
     inner join {{ snapshots }} as judged on since.snapshot_id = judged.snapshot_id
-    -- What a faulty reading held is not known for sure, and so not what repeats it.
-    where not since.is_unchanged or judged.faults is null
+    -- What a faulty reading held is not known for sure, and so not what repeats it. Nor is, once
+    -- its pages are gone, who was in it with no offer but such as the facts leave out.
+    where
+        not since.is_unchanged
+        or (
+            judged.faults is null
+            and judged.offers_foreign = 0
+            and judged.offers_rejected = 0
+            and judged.offers_unnumbered = 0
+        )
 
 ),
 
