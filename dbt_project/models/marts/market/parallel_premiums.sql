@@ -7,6 +7,7 @@
         on_schema_change='fail',
         meta={'tested_by': ['day']},
         indexes=[
+            {'columns': ['day', 'fiat_code', 'asset_code', 'rate_kind'], 'unique': True},
             {'columns': ['fiat_code', 'asset_code', 'day']},
         ],
         pre_hook=[
