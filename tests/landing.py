@@ -178,6 +178,7 @@ def _land_reading(cursor: psycopg.Cursor[Any], load_id: str, run_id: str, readin
     distinct = len({number for number in numbers if number})
     unnumbered = sum(1 for number in numbers if not number)
     announced = len(items) if reading.announced is None else reading.announced
+    met = distinct if reading.distinct is None else reading.distinct
     for number, page in enumerate(pages, start=1):
         body = json.dumps({"code": "000000", "data": page, "total": announced})
         cursor.execute(
@@ -207,9 +208,9 @@ def _land_reading(cursor: psycopg.Cursor[Any], load_id: str, run_id: str, readin
             reading.at,
             announced,
             len(items),
-            distinct if reading.distinct is None else reading.distinct,
+            met,
             unnumbered,
-            max(0, announced - distinct - unnumbered),
+            max(0, announced - met - unnumbered),
             len(items) - distinct - unnumbered,
             len(pages),
             max(1, len(pages)),

@@ -222,7 +222,8 @@ def test_an_unchanged_book_writes_a_snapshot_and_nothing_else(told: list[Told]) 
         (row["is_unchanged"], row["offers_rejected"], row["minutes_since_last"])
         for row in told[1].of("STILL", "fact_snapshots")
     ] == [(False, 1, None), (True, 1, 15)]
-    assert len(told[1].of("STILL", "fact_offer_snapshots")) == 2
+    # Half of its offers have no price: what repeats that is as faulty, and shown in no snapshot.
+    assert told[1].of("STILL", "fact_offer_snapshots") == []
 
 
 def test_a_build_without_new_loads_changes_nothing(told: list[Told]) -> None:

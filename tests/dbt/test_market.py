@@ -304,11 +304,13 @@ def test_an_unchanged_book_is_quoted_again_and_an_empty_one_offers_nothing(
     assert (spread["buy_snapshot_at"], spread["spread_pct"]) == (minute(15), None)
 
 
-def test_a_late_reading_of_one_book_changes_who_is_eligible_in_another(stages: list[Stage]) -> None:
+def test_a_late_reading_of_another_book_leaves_to_each_reading_what_it_showed_of_a_maker(
+    stages: list[Stage],
+) -> None:
     assert [row["n_eligible"] for row in stages[0].quotes("LATE")] == [1, 1]
     found = [*stages[1].quotes("LATE"), *stages[1].quotes("LATER")]
     eligible = {row["snapshot_at"]: row["n_eligible"] for row in found}
-    assert eligible == {minute(0): 1, minute(10): 0, minute(20): 0}
+    assert eligible == {minute(0): 1, minute(10): 0, minute(20): 1}
 
 
 def trusted(reading: Reading) -> Reading:

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_while_a_batch_lands_a_few_pages_more_are_read(
     monkeypatch.setattr("load.source.batch_pages", lambda _: 40)
     land, enough = Landing.land, threading.Event()
 
-    def patient(self: Landing, batch: Batch, state: State) -> list[str]:
+    def patient(self: Landing, batch: Batch, state: State, *more: Any) -> list[str]:
         most = before + batch.pages_read + 3 + 1 + 1  # of the books that are still under way
 
         def count(*_: object) -> None:
@@ -43,7 +44,7 @@ def test_while_a_batch_lands_a_few_pages_more_are_read(
         stub.override = count
         count()  # those that came before anyone counted
         assert enough.wait(60), "nobody reads"
-        return land(self, batch, state)
+        return land(self, batch, state, *more)
 
     monkeypatch.setattr(Landing, "land", patient)
     assert loader.run().books_unchanged == 63
@@ -67,9 +68,9 @@ def test_no_batch_is_held_after_it_has_landed(
     held: list[weakref.ref[Batch]] = []
     real = Landing.land
 
-    def land(landing: Landing, batch: Batch, state: State) -> list[str]:
+    def land(landing: Landing, batch: Batch, state: State, *more: Any) -> list[str]:
         held.append(weakref.ref(batch))
-        return real(landing, batch, state)
+        return real(landing, batch, state, *more)
 
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
