@@ -124,11 +124,11 @@ def test_a_small_market_has_the_numbers_worked_out_by_hand(
     days = {
         (nov_1, *BUY, "s1"): {
             "presence_pct": 100, "mean_rank": 1, "tradable_share": Fraction(260, 385),
-            "reference_gap_pct": 0, "re_prices": 1, "decay_quantity": 20, "order_count_change": 1,
+            "reference_gap_pct": None, "re_prices": 1, "decay_quantity": 20, "order_count_change": 1,
         },
         (nov_1, *BUY, "s2"): {
             "presence_pct": 100, "mean_rank": 2, "tradable_share": Fraction(125, 385),
-            "reference_gap_pct": (30 + Fraction(100) / 7) / 3, "re_prices": 0,
+            "reference_gap_pct": None, "re_prices": 0,
             "decay_quantity": 5, "order_count_change": 0,
         },
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.flows.conftest import (
     wait_for,
 )
 from warehouse.errors import UserError
+from warehouse.writer import single_writer
 
 
 @pytest.fixture
@@ -69,12 +71,17 @@ def test_of_two_runs_started_at_once_one_says_in_one_line_that_the_other_runs(
 def test_a_run_that_lost_its_lock_ends_before_the_next_step(
     house: House, small_market: Market
 ) -> None:
-    def let_another_in(step: str) -> None:
-        if step == "check landing":
-            house.rows("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+    with ExitStack() as other:
 
-    with pytest.raises(UserError, match="kept other processes out"):
-        house.cycle(moment(0), on_step=let_another_in)
+        def let_another_in(step: str) -> None:
+            if step == "check landing":
+                house.rows(
+                    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+                )
+                other.enter_context(single_writer(house.warehouse, "cycle"))
+
+        with pytest.raises(UserError, match="kept other processes out"):
+            house.cycle(moment(0), on_step=let_another_in)
     (run,) = house.runs()
     assert run[0] == "failed"
     assert house.rows("select to_regclass('marts.fact_offers') is null") == [(True,)]

@@ -1,3 +1,13 @@
+{#- Written anew in its place: to swap the table would take the view `market_now` with it. -#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook='{% if is_incremental() %} delete from {{ this }} {% endif %}',
+    )
+}}
+
 with
 
 pairs as (
