@@ -124,7 +124,8 @@ def test_a_small_market_has_the_numbers_worked_out_by_hand(
     days = {
         (nov_1, *BUY, "s1"): {
             "presence_pct": 100, "mean_rank": 1, "tradable_share": Fraction(260, 385),
-            "reference_gap_pct": None, "re_prices": 1, "decay_quantity": 20, "order_count_change": 1,
+            "reference_gap_pct": None, "re_prices": 1, "decay_quantity": 20,
+            "order_count_change": 1,
         },
         (nov_1, *BUY, "s2"): {
             "presence_pct": 100, "mean_rank": 2, "tradable_share": Fraction(125, 385),

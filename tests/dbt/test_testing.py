@@ -31,7 +31,16 @@ def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_
     # Spoilt behind everybody's back, in what was seen to be right before.
     connection.execute(b"update marts.fact_offers set maker_side = side where valid_to is not null")
 
-    land(connection, "3", [Reading(BUY, hour(3), [[item(B, "11", adv={"tradeType": "BUY"})]])])
+    # As a model would that gets one version wrong: an ad of the wrong side is in no fact.
+    connection.execute(
+        b"create function marts.spoil() returns trigger language plpgsql as"
+        b" $$ begin if new.price = 11 then new.maker_side := new.side; end if; return new; end $$"
+    )
+    connection.execute(
+        b"create trigger spoil before insert on marts.fact_offers"
+        b" for each row execute function marts.spoil()"
+    )
+    land(connection, "3", [Reading(BUY, hour(3), [[item(B, "11")]])])
     wrong = dbt(*NEW, must_succeed=False)
     again = dbt(*NEW, must_succeed=False)
     for report in (wrong, again):
@@ -39,6 +48,7 @@ def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_
         assert failure.message.startswith("Got 1 result,"), "of the two that a look at all finds"
     assert rows("select load_id from ops.loads_under_test") == [("3",)]
 
+    connection.execute(b"drop function marts.spoil() cascade")
     connection.execute(b"update marts.fact_offers set maker_side = 'SELL' where valid_to is null")
     dbt("build", "--resource-type", "test", *NEW[-2:])
     assert rows("select load_id from ops.loads_under_test") == [("3",)], "no model took it in"
