@@ -23,18 +23,18 @@ def hour(number: int) -> datetime:
 def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_alone(
     connection: psycopg.Connection[object], dbt: Dbt, rows: Rows
 ) -> None:
-    """A maker on the taker's own side: told in a version of its own, and no cycle may miss it."""
+    """A price below nothing: in a version of its own, and no cycle may miss it."""
     for number, offer in enumerate((item(A), item(B)), start=1):
         land(connection, str(number), [Reading(BUY, hour(number), [[offer]])])
     dbt(*NEW)
     assert rows("select * from ops.loads_under_test") == []
     # Spoilt behind everybody's back, in what was seen to be right before.
-    connection.execute(b"update marts.fact_offers set maker_side = side where valid_to is not null")
+    connection.execute(b"update marts.fact_offers set price = -1 where valid_to is not null")
 
-    # As a model would that gets one version wrong: an ad of the wrong side is in no fact.
+    # As a model would that gets one version wrong: an ad of such a price is in no fact.
     connection.execute(
         b"create function marts.spoil() returns trigger language plpgsql as"
-        b" $$ begin if new.price = 11 then new.maker_side := new.side; end if; return new; end $$"
+        b" $$ begin if new.price = 11 then new.price := -1; end if; return new; end $$"
     )
     connection.execute(
         b"create trigger spoil before insert on marts.fact_offers"
@@ -44,12 +44,12 @@ def test_what_is_red_stays_red_in_cycles_until_it_is_mended_and_the_old_is_left_
     wrong = dbt(*NEW, must_succeed=False)
     again = dbt(*NEW, must_succeed=False)
     for report in (wrong, again):
-        (failure,) = (each for each in report.failures if "maker_side" in each.node)
+        (failure,) = (each for each in report.failures if "_price" in each.node)
         assert failure.message.startswith("Got 1 result,"), "of the two that a look at all finds"
     assert rows("select load_id from ops.loads_under_test") == [("3",)]
 
     connection.execute(b"drop function marts.spoil() cascade")
-    connection.execute(b"update marts.fact_offers set maker_side = 'SELL' where valid_to is null")
+    connection.execute(b"update marts.fact_offers set price = 11 where valid_to is null")
     dbt("build", "--resource-type", "test", *NEW[-2:])
     assert rows("select load_id from ops.loads_under_test") == [("3",)], "no model took it in"
     dbt(*NEW)
