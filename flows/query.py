@@ -141,6 +141,8 @@ def reading(warehouse: Warehouse) -> Iterator[psycopg.Connection[tuple[Any, ...]
         with warehouse.connect() as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # What is asked may end this transaction: the next one is to read only as well.
+            connection.execute("set default_transaction_read_only = on")
             connection.execute(f"set search_path = {SEARCH_PATH}".encode())
             yield connection
     except psycopg.Error as error:
