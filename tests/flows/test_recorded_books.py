@@ -138,13 +138,18 @@ def test_each_reading_counts_what_it_saw(replayed: Replayed) -> None:
     ]
 
 
-def test_a_book_recorded_with_an_ad_twice_is_kept_but_not_called_whole(
+def test_a_book_with_an_ad_twice_is_called_whole_once_the_next_reading_shows_it_again(
     replayed: Replayed,
 ) -> None:
     assert replayed.house.rows(
-        "select distinct offers_seen, offers_distinct, duplicates, is_complete,"
+        "select offers_seen, offers_distinct, duplicates, is_complete, is_unchanged,"
         " incomplete_reason from marts.fact_snapshots where asset_code = 'BTC'"
-    ) == [(22, 21, 1, False, "short_of_announced")]
+        " order by started_at"
+    ) == [
+        (22, 21, 1, False, False, "short_of_announced"),
+        (22, 21, 1, True, False, None),
+        (22, 21, 1, True, True, None),
+    ]
 
 
 def test_a_method_listed_twice_in_an_ad_counts_once_and_keeps_its_name(
@@ -165,6 +170,6 @@ def test_every_run_is_recorded_with_what_it_counted(replayed: Replayed) -> None:
         " checks_failed, requests >= 7 from ops.runs order by started_at"
     ) == [
         ("success", None, 3, 2, 0, 0, 0, True),
-        ("success", None, 3, 2, 0, 0, 0, True),
-        ("success", None, 3, 2, 1, 0, 0, True),
+        ("success", None, 3, 3, 0, 0, 0, True),
+        ("success", None, 3, 3, 2, 0, 0, True),
     ]

@@ -38,13 +38,17 @@ def moved(house: House) -> Moved:
     house.exchange.source = Market(
         seed=3, fiats=["VES", "ARS"], assets=["USDT"], start=START, offers=150
     )
+    clock = house.exchange.clock
     for number in range(CYCLES):
         if number:
             house.exchange.advance(MINUTES * 3)
+        if number == CYCLES - 1:  # what it read is what a test may find again
+            house.exchange.clock = still()
         counts = house.cycle(moment(number)).counts
         assert counts["books_complete"] == counts["books_read"] == BOOKS
         assert house.rows("select * from ops.loads_under_test") == [], "all was tested, and green"
     house.keep("moved")
+    house.exchange.clock = clock
     return Moved(house, house.history())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,16 @@ class Pooled:
         url = self.debian.url(database=database)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def reconnect(self) -> None:
+        """Have the pooler log in anew, and wait until it has noticed that it had to."""
+        self.admin(
+            f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{USER}'"
+        )
+        while True:
+            with contextlib.suppress(psycopg.Error), psycopg.connect(self.url) as connection:
+                connection.execute("select")
+                return
 
 
 @pytest.fixture(scope="module", params=["", "options"])
@@ -124,16 +135,12 @@ def test_what_cannot_be_asked_of_a_session_through_a_pooler_is_refused_with_the_
 ) -> None:
     pooled.admin(f"alter role {USER} in database {pooled.database} set {name} = '{value}'")
     try:
-        pooled.admin(
-            f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{USER}'"
-        )
+        pooled.reconnect()
         with pytest.raises(UserError, match=f"{name} is {value}") as refused:
             require_write_access(warehouse)
     finally:
         pooled.admin(f"alter role {USER} in database {pooled.database} reset {name}")
-        pooled.admin(
-            f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{USER}'"
-        )
+        pooled.reconnect()
     said = str(refused.value)
     assert "\n" not in said
     assert f"alter role {USER} in database {pooled.database} set {name} = " in said
