@@ -1,5 +1,5 @@
 -- Why: a number without its formula is read as whatever its reader expects of the name.
--- Every numeric column of a mart of models/marts/market or actors has its row in
+-- Every numeric column of a mart of models/marts/market, actors or forecasts has its row in
 -- metric_definitions, and no row of such a mart defines a column that is not there.
 
 {%- set numeric_types = [
@@ -8,7 +8,7 @@
 {%- set metrics = [] -%}
 {%- if execute -%}
     {%- for node in graph.nodes.values()
-    if node.fqn[1] == 'marts' and node.fqn[2] in ('market', 'actors') -%}
+    if node.fqn[1] == 'marts' and node.fqn[2] in ('market', 'actors', 'forecasts') -%}
         {%- for column in node.columns.values() if node.resource_type == 'model' -%}
             {%- set type = ((column.data_type or '') | lower).split('(')[0] -%}
             {%- do metrics.append((node.name, column.name, type in numeric_types)) -%}
