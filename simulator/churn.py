@@ -272,7 +272,7 @@ class Churn:
         book = offer.book
         usd = offer.surplus / 10**book.asset_scale * ASSET_USD[book.asset]
         if usd < 20.0 or rng.random() < 0.12:
-            surplus = offer.surplus + self._makers.quantity(book)
+            surplus = offer.surplus + self._makers.quantity(book, offer.chance)
             traded = False
         else:
             surplus = offer.surplus - int(offer.surplus * rng.uniform(0.02, 0.5))

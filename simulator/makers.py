@@ -14,6 +14,7 @@ from simulator.prices import (
     age_days,
     ask_price,
     bid_price,
+    is_far,
     rounded_amount,
     surplus_usd,
     ticks,
@@ -30,7 +31,10 @@ _MANY_METHODS = ((1, 0.15), (2, 0.12), (3, 0.14), (4, 0.145), (5, 1.0))
 _FEW_METHODS = ((1, 0.47), (2, 0.30), (3, 0.13), (4, 0.06), (5, 1.0))
 _PAY_MINUTES = (15, 15, 15, 15, 15, 15, 30, 30, 60, 45)
 # How far a level wanders in a day, as a fraction.
-_FIAT_DRIFT, _ASSET_DRIFT = 0.004, 0.012
+_FIAT_DRIFT, _ASSET_DRIFT = 0.002, 0.012
+# Quantities were measured in books of 121 and 223 ads. Drawn alike in a book of twenty, one ad far
+# from the market would often hold three quarters of it: the smaller the book, the less they offer.
+_FULL_SIZE, _FAR_AT_LEAST = 240.0, 0.1
 _STABLE = frozenset({"USDT", "USDC", "FDUSD"})
 
 
@@ -140,10 +144,15 @@ class Makers:
         relative = ask_price(chance) if book.maker_sells else bid_price(chance)
         return ticks(self._rng, self.levels.middle(book, minute) * relative, book.price_scale)
 
-    def quantity(self, book: Book) -> int:
-        """How much is offered, in last digits of the asset; some of the makers type round sums."""
+    def quantity(self, book: Book, chance: float) -> int:
+        """How much a maker at this quantile offers, in last digits of the asset.
+
+        Some of the makers type round sums.
+        """
         rng = self._rng
         usd = surplus_usd(rng, book.maker_sells)
+        if is_far(chance, book.maker_sells):
+            usd *= min(1.0, max(_FAR_AT_LEAST, book.size / _FULL_SIZE))
         if rng.random() < 0.4 and book.asset == "USDT":
             usd = float(rounded_amount(usd))
         return max(1, round(usd / ASSET_USD[book.asset] * 10.0**book.asset_scale))
@@ -162,7 +171,7 @@ class Makers:
         self._numbers.add(number)
         self._count += 1
         chance = random()
-        surplus = self.quantity(book)
+        surplus = self.quantity(book, chance)
         usd = surplus / 10**book.asset_scale * ASSET_USD[book.asset]
         least, most = self.limits(book, usd)
         promoted = random() < 0.012 and book.size >= 10 and book.promoted < _PROMOTED_A_BOOK
@@ -182,7 +191,8 @@ class Makers:
             is_promoted=promoted,
             hides_dynamic_max=random() < 0.0005,
             methods=self.methods(book),
-            is_restless=random() < (0.10 if sells else 0.07),
+            # Ads of a volatile asset float with its price, else they would be off within hours.
+            is_restless=random() < (0.10 if sells else 0.07) or book.asset not in _STABLE,
             is_busy=random() < (0.40 if sells else 0.25),
             number=self._count,
         )

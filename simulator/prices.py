@@ -15,17 +15,20 @@ from simulator.chance import quantile
 # Probability and price against the side's median. p5, p25, p75, p95, p99 as measured; the ends are
 # the extremes seen (3.2x and 0.33x), which are legitimate; the flat parts are where makers compete.
 # The far ends towards the touch are what crosses it: single ads whose limits make them fiction.
+# Half of the bids compete, as in a recorded book of 215 (43% within 1% of where it trades).
 _ASKS = (
-    (0.0, -0.035), (0.004, -0.0060), (0.05, -0.0040), (0.10, -0.0035), (0.25, -0.0025),
+    (0.0, -0.035), (0.004, -0.0072), (0.05, -0.0040), (0.10, -0.0035), (0.25, -0.0025),
     (0.50, 0.0), (0.75, 0.0075), (0.88, 0.05), (0.95, 0.21), (0.99, 0.30), (0.999, 0.80),
     (1.0, 2.20),
 )  # fmt: skip
 _BIDS = (
-    (0.0, -0.67), (0.003, -0.55), (0.05, -0.34), (0.25, -0.12), (0.50, 0.0), (0.65, 0.030),
-    (0.75, 0.048), (0.90, 0.0552), (0.95, 0.0580), (0.993, 0.0640), (1.0, 0.18),
+    (0.0, -0.67), (0.003, -0.55), (0.05, -0.34), (0.25, -0.12), (0.48, -0.01), (0.50, 0.0),
+    (0.52, 0.045), (0.60, 0.0535), (0.75, 0.0563), (0.90, 0.0577), (0.95, 0.0580), (0.993, 0.0628),
+    (1.0, 0.18),
 )  # fmt: skip
-_ASK_MEDIAN = 1.0058
-_BID_MEDIAN = 0.9400
+_ASK_MEDIAN = 1.0070
+_BID_MEDIAN = 0.9411
+_LARGEST_SURPLUS_USD = 80_000.0  # 73,139 in a recorded book
 
 
 def ask_price(u: float) -> float:
@@ -36,6 +39,11 @@ def ask_price(u: float) -> float:
 def bid_price(u: float) -> float:
     """Price of a BUY ad at quantile `u` of its book, as a multiple of C."""
     return _BID_MEDIAN * (1.0 + quantile(_BIDS, u))
+
+
+def is_far(u: float, maker_sells: bool) -> bool:
+    """Whether a maker at quantile `u` of the book stands far from where ads compete."""
+    return u > 0.80 if maker_sells else u < 0.53
 
 
 def price_scale(price: float) -> int:
@@ -57,9 +65,11 @@ def ticks(rng: Random, price: float, scale: int) -> int:
 
 def surplus_usd(rng: Random, maker_sells: bool) -> float:
     """What is left in an ad, in US dollars: median 450 (SELL) or 1,000 (BUY), p95 9,900, 30,000."""
-    if maker_sells:
-        return exp(log(450.0) + 1.88 * rng.gauss(0.0, 1.0))
-    return exp(log(1000.0) + 2.07 * rng.gauss(0.0, 1.0))
+    median, spread = (450.0, 1.88) if maker_sells else (1000.0, 2.07)
+    while True:
+        usd = median * exp(spread * rng.gauss(0.0, 1.0))
+        if usd <= _LARGEST_SURPLUS_USD:
+            return usd
 
 
 def age_days(rng: Random, maker_sells: bool) -> float:

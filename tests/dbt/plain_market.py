@@ -75,7 +75,7 @@ class Offer:
 def quote(side: str, offers: Sequence[Offer]) -> dict[str, Any]:
     """Every number of `market_quotes` for a whole book; the keys are its columns."""
     best_first = by_price(side, offers)
-    eligible = [offer for offer in best_first if is_eligible(offer, best_first)]
+    eligible = eligible_of(best_first)
     prices = sorted(offer.p for offer in offers)
     tenth = [offer.p for offer in best_first[: len(offers) // 10]]
     naive = commonest(tenth)
@@ -139,16 +139,30 @@ def reference(eligible: Sequence[Offer]) -> Fraction | None:
 
 def is_eligible(offer: Offer, best_first: Sequence[Offer]) -> bool:
     """Whether a cleaned price may rest on the offer."""
+    return offer in eligible_of(best_first)
+
+
+def eligible_of(best_first: Sequence[Offer]) -> list[Offer]:
+    """The offers of a whole book on which a cleaned price may rest, the best first."""
+    if not best_first:
+        return []
     reference = price_at_share(best_first, Fraction(1, 4))
     middle = best_first[(len(best_first) - 1) // 2].p
     if reference is not None and not is_of_the_market(reference, middle):
         reference = middle
-    is_off_market = (
-        len(best_first) >= 3 and reference is not None and abs(offer.p / reference - 1) > OFF_MARKET
-    )
+    return [
+        offer
+        for offer in best_first
+        if can_be_had(offer)
+        and (len(best_first) < 3 or reference is None or abs(offer.p / reference - 1) <= OFF_MARKET)
+    ]
+
+
+def can_be_had(offer: Offer) -> bool:
+    """Whether an order fits the offer's limits, and its advertiser trades."""
     is_fiction = Fraction(offer.smallest) > offer.p * offer.q
     is_micro = offer.most < MICRO * offer.p * offer.q
-    return not (is_off_market or is_fiction or is_micro or offer.orders <= 0)
+    return not (is_fiction or is_micro or offer.orders <= 0)
 
 
 def is_of_the_market(price: Fraction | None, middle: Fraction | None) -> bool:

@@ -128,7 +128,7 @@ def test_the_asks_of_a_country_sleep_at_night_and_the_market_keeps_its_size() ->
 
 
 def test_the_changes_account_for_every_difference_between_two_states() -> None:
-    market = Market(8, fiats=["VES", "LKR"], offers=1500)
+    market = Market(9, fiats=["VES", "LKR"], offers=1500)
     books = [(fiat, asset, side) for fiat, asset in market.pairs for side in ("BUY", "SELL")]
     before = {book: {o.adv_no: o for o in market.book(*book)} for book in books}
     market.advance(45)
