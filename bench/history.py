@@ -31,6 +31,7 @@ STEPS = {
     "snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
     "buy_snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
     "from_snapshot_at": timedelta(minutes=MINUTES_BETWEEN),
+    "as_of": timedelta(minutes=MINUTES_BETWEEN),
     "started_at": timedelta(minutes=MINUTES_BETWEEN),
     "valid_from": timedelta(minutes=MINUTES_BETWEEN),
     "gone_at": timedelta(minutes=MINUTES_BETWEEN),
@@ -48,6 +49,7 @@ KEYS = frozenset(
 )  # fmt: skip
 """What has to differ between copies."""
 PROJECT = PROJECT_ROOT / "dbt_project" / "models"
+ROOMS = ("market", "actors", "arbitrage")
 UNDER_MARTS = ("int_book_capacity", "int_method_days", "int_offer_changes", "int_price_hours")
 """What only the marts stand on, and costs as much as they."""
 PRESENT = ("dim_", "int_book_offers", "int_opened_", "stg_")
@@ -129,7 +131,7 @@ def _cycle(side: _Side, run_id: str, now: Any) -> float:
 
 def seconds_of_marts(home: Path) -> float:
     """In how many seconds of the last transform a mart was being built, whatever ran beside it."""
-    files = [*PROJECT.glob("marts/market/*.sql"), *PROJECT.glob("marts/actors/*.sql")]
+    files = [file for room in ROOMS for file in PROJECT.glob(f"marts/{room}/*.sql")]
     marts = {f"model.p2p.{name}" for name in (*(file.stem for file in files), *UNDER_MARTS)}
     log = max(home.rglob("dbt.log"), key=lambda path: path.stat().st_mtime)
     events = [json.loads(line) for line in log.read_text().splitlines()]

@@ -101,18 +101,18 @@
 {%- endmacro %}
 
 {#-
-    Returns the fee of a role on a page, as a fraction, from `fees` for the spread of `paired`:
-    what is said of one fiat goes before what is said of all.
+    Returns the fee of a role on a page, as a fraction, from `fees` for the fiat of a row (`of`) at
+    one of its times (`at`): what is said of one fiat goes before what is said of all.
 -#}
-{% macro fee_rate(role, side) -%}
+{% macro fee_rate(role, side, of='paired', at='buy_snapshot_at') -%}
     (
         select fees.fee_pct / 100
         from fees
         where
             fees.role = '{{ role }}'
             and fees.side = '{{ side }}'
-            and fees.fiat_code in (paired.fiat_code, '*')
-            and fees.valid_from <= paired.buy_snapshot_at
+            and fees.fiat_code in ({{ of }}.fiat_code, '*')
+            and fees.valid_from <= {{ of }}.{{ at }}
         order by (fees.fiat_code = '*') asc, fees.valid_from desc
         limit 1
     )

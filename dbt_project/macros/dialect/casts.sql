@@ -70,3 +70,12 @@
         when '0' then false
     end
 {%- endmacro %}
+
+{#- Returns a number as a binary one: quick to compute with, to some 15 digits. -#}
+{% macro to_double(number) -%}
+    {{ return(adapter.dispatch('to_double', 'p2p')(number)) }}
+{%- endmacro %}
+
+{% macro default__to_double(number) -%}
+    ({{ number }})::double precision
+{%- endmacro %}

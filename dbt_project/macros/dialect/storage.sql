@@ -53,3 +53,17 @@
         {{- ' not null default ' ~ older if older is not none }}{{ ',' if not loop.last }}
     {% endfor %}
 {% endmacro %}
+
+{#-
+    Runs what keeps the planner, until the end of the transaction, from matching two large sides row
+    by row, or by one of several keys: of a common table expression it expects a handful of rows,
+    and a join of two of 10,000 took minutes. What is looked up by an index is so all the same.
+-#}
+{% macro join_by_hash() -%}
+    {{ return(adapter.dispatch('join_by_hash', 'p2p')()) }}
+{%- endmacro %}
+
+{% macro default__join_by_hash() -%}
+    set local enable_nestloop = off;
+    set local enable_mergejoin = off
+{%- endmacro %}

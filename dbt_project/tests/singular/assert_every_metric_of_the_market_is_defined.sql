@@ -1,6 +1,6 @@
 -- Why: a number without its formula is read as whatever its reader expects of the name.
--- Every numeric column of a mart of models/marts/market, actors or forecasts has its row in
--- metric_definitions, and no row of such a mart defines a column that is not there.
+-- Every numeric column of a mart of models/marts/market, actors, forecasts or arbitrage has its row
+-- in metric_definitions, and no row of such a mart defines a column that is not there.
 
 {%- set numeric_types = [
     'numeric', 'decimal', 'integer', 'bigint', 'smallint', 'real', 'double precision',
@@ -8,7 +8,7 @@
 {%- set metrics = [] -%}
 {%- if execute -%}
     {%- for node in graph.nodes.values()
-    if node.fqn[1] == 'marts' and node.fqn[2] in ('market', 'actors', 'forecasts') -%}
+    if node.fqn[1] == 'marts' and node.fqn[2] in ('market', 'actors', 'forecasts', 'arbitrage') -%}
         {%- for column in node.columns.values() if node.resource_type == 'model' -%}
             {%- set type = ((column.data_type or '') | lower).split('(')[0] -%}
             {%- do metrics.append((node.name, column.name, type in numeric_types)) -%}
