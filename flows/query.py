@@ -81,10 +81,10 @@ select
     ) as "whole at, UTC",
     round(
         extract(
-            epoch from latest.started_at
+            epoch from now()
             - max(snapshots.started_at) filter (where snapshots.is_complete)
         ) / 60
-    ) as "min behind",
+    ) as "min old",
     (
         array_agg(snapshots.offers_distinct order by snapshots.started_at desc)
         filter (where snapshots.is_complete)

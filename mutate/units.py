@@ -145,7 +145,7 @@ class Units:
             try:
                 for query in compiled:
                     connection.execute(f"explain {query}".encode())
-            except psycopg.ProgrammingError:
+            except (psycopg.ProgrammingError, psycopg.DataError):  # a constant of no such type
                 return False
         return True
 

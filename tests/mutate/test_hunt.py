@@ -90,6 +90,7 @@ def units(project: Path, server: Warehouse, tmp_path_factory: pytest.TempPathFac
         ("watched", "price < 5", "price > 5", "unseen", ""),
         ("watched", "> 0", "> nothing", "not SQL", ""),
         ("doubled", "* 2", "* two", "not SQL", ""),
+        ("watched", "> 0", "> ''", "not SQL", ""),
     ],
 )
 def test_unit_tests_judge_a_mutant(

@@ -28,7 +28,8 @@ latest as (
         quotes.confidence,
         quotes.is_thin,
         quotes.snapshot_at,
-        {{ minutes_between('quotes.snapshot_at', 'books.as_of') }} as age_minutes,
+        -- At the moment of asking: it has to grow when nothing is read any more.
+        {{ minutes_between('quotes.snapshot_at', 'now()') }} as age_minutes,
         books.as_of
     from books
     {{ left_join_latest(
