@@ -39,7 +39,7 @@ class Job:
 
     @contextmanager
     def cycle(self) -> "Iterator[Cycle]":
-        """As the flow's tasks get it."""
+        """As the flow's steps get it."""
         from flows.cycle import Cycle, Surroundings
 
         surroundings = Surroundings(settings=self.settings, clock=self.clock)
@@ -76,39 +76,37 @@ def _load(job: Job) -> Told:
 
 
 def _check_landing(job: Job) -> Told:
-    from flows import tasks
+    from flows import steps
 
     with job.cycle() as cycle:
-        return _timed(lambda: tasks.check_landing.fn(cycle, job.report()))
+        return _timed(lambda: steps.check_landing(cycle, job.report()))
 
 
 def _transform(job: Job) -> Told:
-    from flows import tasks
+    from flows import steps
 
     with job.cycle() as cycle:
-        return _timed(lambda: tasks.transform.fn(cycle))
+        return _timed(lambda: steps.transform(cycle))
 
 
 def _check_core(job: Job) -> Told:
-    from flows import tasks
+    from flows import steps
 
     with job.cycle() as cycle:
-        return _timed(lambda: tasks.check_core.fn(cycle, job.report()))
+        return _timed(lambda: steps.check_core(cycle, job.report()))
 
 
 def _flow(job: Job) -> Told:
     from flows.cycle import SURROUNDINGS, Surroundings
-    from flows.head_start import take_head_start
 
     started = time.perf_counter()
-    take_head_start(job.settings)
     from bench.waiting import Waiting
-    from flows.elt import elt
+    from flows.steps import run_cycle
 
     SURROUNDINGS.set(Surroundings(settings=job.settings, clock=job.clock))
     waiting = Waiting()
     waiting.watch()
-    outcome = elt()
+    outcome = run_cycle()
     return Told(
         time.perf_counter() - started,
         waiting_seconds=waiting.seconds,
@@ -122,8 +120,8 @@ def _timed(work: Callable[[], object]) -> Told:
     return Told(time.perf_counter() - started)
 
 
-GREAT_EXPECTATIONS = ("flows.tasks", "expectations.checkpoint", "great_expectations")
-DBT = ("flows.tasks", "dbt.cli.main", "dbt.adapters.postgres")
+GREAT_EXPECTATIONS = ("flows.steps", "expectations.checkpoint", "great_expectations")
+DBT = ("flows.steps", "dbt.cli.main", "dbt.adapters.postgres")
 
 STEPS: dict[str, tuple[Callable[[Job], Told], tuple[str, ...]]] = {
     "load": (_load, ("load.pipeline",)),

@@ -31,11 +31,15 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed
 from prefect.types import DateTime
 
 from flows.commands.starting import start
+from flows.log import words_of
+from flows.run_log import shown_with
+from flows.summary import CycleOutcome
 from warehouse.errors import AlreadyRunning, UserError
 from warehouse.masking import hide
 from warehouse.settings import load_settings
@@ -48,42 +52,62 @@ log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-SKIPPED = "Skipped"
-MISSED = "Missed"
+SKIPPED, MISSED, STOPPED = "Skipped", "Missed", "Stopped"
 _PARENT: ContextVar[int | None] = ContextVar("parent", default=None)
 _SET_PARENT_DEATH_SIGNAL = 1  # of sys/prctl.h
 _SECONDS_TO_STOP = 30.0
 _GLANCE_SECONDS = 0.5
 
 
+def named(what: str) -> Callable[[], str]:
+    """What Prefect is to call a run: what it is, and the time for which it was planned, in UTC."""
+    return lambda: f"{what} {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}"
+
+
 def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Make a flow's body one that a schedule can start; called by hand it is what it was."""
+    """Make a flow's body one that a schedule can start, and whose log Prefect shows."""
 
     @wraps(body)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        if _scheduled_run() is None:
-            return body(*args, **kwargs)
-        start(load_settings())
-        _end_with_parent()
-        _settle([StateType.SCHEDULED], Cancelled(name=MISSED, message="A later run did its work."))
+        if _scheduled_run() is not None:
+            start(load_settings())
+            _end_with_parent()
+            _settle(
+                [StateType.SCHEDULED], Cancelled(name=MISSED, message="A later run did its work.")
+            )
         try:
-            return body(*args, **kwargs)
-        except AlreadyRunning as busy:
-            log.info("run skipped", extra={"why": str(busy)})
-            # Prefect takes a state for what it is; nobody who calls by hand gets one.
-            return cast(Result, Completed(name=SKIPPED, message=str(busy)))
-        except Exception as failure:
-            hide(failure)  # Prefect keeps what it says
-            # Prefect is told to be quiet, and nobody is at the terminal.
-            level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
-            log.log(level, "run failed", extra={"flow": body.__name__}, exc_info=failure)
-            raise
+            with shown_with(str(flow_run.get_id())):
+                return _run(body, *args, **kwargs)
         finally:
             if nobody_listens():
-                log.info("run ended, and whoever started it is gone")
+                log.info("run ended, and the process that started it is gone")
                 os._exit(0)  # Prefect would go on asking for its server
 
     return run
+
+
+def _run(
+    body: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Run the body; a state of our own for what neither succeeded nor failed."""
+    is_scheduled = _scheduled_run() is not None
+    try:
+        result = body(*args, **kwargs)
+    except AlreadyRunning as busy:
+        if not is_scheduled:
+            raise
+        log.info("run skipped: %s", busy)
+        return cast(Result, Completed(name=SKIPPED, message=str(busy)))
+    except Exception as failure:
+        if is_scheduled:  # else the command says it, in our own words
+            hide(failure)  # Prefect keeps what it says
+            level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
+            log.log(level, "run failed: %s", words_of(failure), exc_info=failure)
+        raise
+    if isinstance(result, CycleOutcome) and result.state == "stopped":
+        message = "Stopped when asked to; what was read has landed."
+        return cast(Result, Completed(name=STOPPED, message=message, data=result))
+    return result
 
 
 def bury_the_dead() -> None:

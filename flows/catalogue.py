@@ -5,14 +5,19 @@ from __future__ import annotations
 from prefect import flow
 
 from flows import ops
-from flows.attended import attended, bury_the_dead
+from flows.attended import attended, bury_the_dead, named
 from flows.cycle import Cycle, open_cycle
 from flows.measured import asked
 from load.report import CycleReport
 from warehouse.errors import UserError
 
 
-@flow(name="catalogue", log_prints=False, persist_result=False)
+@flow(
+    name="catalogue",
+    flow_run_name=named("catalogue"),
+    log_prints=False,
+    persist_result=False,
+)
 @attended
 def catalogue() -> int:
     """Land fiats, pairs and payment methods; returns how many lists were read.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from load.report import CycleReport, Progress
 from warehouse.errors import UserError
@@ -23,6 +24,9 @@ from warehouse.postgres import (
     single_writer,
 )
 from warehouse.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.transform import TransformReport
 
 
 def utc_now() -> datetime:
@@ -47,6 +51,7 @@ class Surroundings:
     stop: threading.Event = field(default_factory=threading.Event)
     on_progress: Callable[[Progress], None] | None = None
     on_step: Callable[[str], None] = lambda step: None
+    on_built: Callable[[TransformReport], None] = lambda built: None
 
 
 SURROUNDINGS: ContextVar[Surroundings | None] = ContextVar("surroundings", default=None)
@@ -61,6 +66,8 @@ class Cycle:
     warehouse: Warehouse
     surroundings: Surroundings
     writer: Writer
+    flow_run_id: str | None = None
+    """Which run of Prefect's it is, if it is one."""
 
     @property
     def is_stopped(self) -> bool:
@@ -91,7 +98,9 @@ class Cycle:
 
 
 @contextmanager
-def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cycle]:
+def open_cycle(
+    fiats: list[str] | None, assets: list[str] | None, flow_run_id: str | None = None
+) -> Iterator[Cycle]:
     """The cycle to run: settings read, warehouse open, and no other cycle on it.
 
     Raises:
@@ -109,7 +118,7 @@ def open_cycle(fiats: list[str] | None, assets: list[str] | None) -> Iterator[Cy
             started = surroundings.clock()
             run_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
             with _stop_on_signal(surroundings):
-                yield Cycle(run_id, settings, warehouse, surroundings, writer)
+                yield Cycle(run_id, settings, warehouse, surroundings, writer, flow_run_id)
 
 
 @contextmanager

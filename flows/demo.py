@@ -37,7 +37,7 @@ def demo_settings(settings: Settings) -> Settings:
 
 def run_demo(settings: Settings) -> list[CycleOutcome]:
     """Run the cycles and return what each came to; `settings` are those of `demo_settings`."""
-    from flows.head_start import take_head_start
+    from flows.running import cycle_function
     from simulator.market import Market
     from simulator.server import Exchange
 
@@ -45,6 +45,7 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
     market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
     outcomes: list[CycleOutcome] = []
     stop = threading.Event()  # one for all cycles: who interrupts one means the demo
+    run_cycle = cycle_function(settings.home)
     with Exchange(market) as exchange:
         settings = settings.model_copy(
             update=dict.fromkeys(("api_url", "rates_url", "spot_url"), exchange.url)
@@ -54,10 +55,6 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
             # The market has moved while it was read, and goes on to the next cycle's time.
             exchange.advance(max(0.0, (until - market.now).total_seconds() / 60))
             with CycleProgress(f"cycle {number} of {CYCLES}: ") as progress:
-                if number == 1:
-                    take_head_start(settings)
-                from flows.elt import elt
-
                 SURROUNDINGS.set(
                     Surroundings(
                         settings=settings,
@@ -67,7 +64,7 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
                         on_step=progress.step,
                     )
                 )
-                outcome = elt()
+                outcome = run_cycle()
             outcomes.append(outcome)
             out.print(
                 f"Cycle {number} of {CYCLES}: {outcome.counts['books_read']:,} books, "

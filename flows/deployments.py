@@ -1,4 +1,8 @@
-"""What runs when: the same by `p2p serve` and, in prefect.yaml, on a work pool."""
+"""What `p2p serve` runs, and when; prefect.yaml has the same for a work pool.
+
+The names differ: on one server, deployments of one name would overwrite each other, and `p2p serve`
+pauses its own when it ends.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ from flows.catalogue import catalogue
 from flows.elt import elt
 from flows.maintenance import maintenance
 
-CYCLE = "crawl-and-transform"
+_SERVED = "{} (p2p serve)"
+CYCLE = _SERVED.format("crawl-and-transform")
 # The same beat whenever it was set up, and over restarts.
 _ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -23,14 +28,18 @@ def deployments(interval: timedelta) -> list[RunnerDeployment]:
     """The cycle every `interval`, the rest once a day, at a quiet hour and not together."""
     planned: list[tuple[Flow[..., Any], str, Schedule]] = [
         (elt, CYCLE, Interval(interval, anchor_date=_ANCHOR)),
-        (catalogue, "catalogue", Cron("10 3 * * *", timezone="UTC")),
-        (maintenance, "maintenance", Cron("30 3 * * *", timezone="UTC")),
+        (catalogue, _SERVED.format("catalogue"), Cron("10 3 * * *", timezone="UTC")),
+        (maintenance, _SERVED.format("maintenance"), Cron("30 3 * * *", timezone="UTC")),
     ]
     return [
         cast(  # outside of a loop it is no coroutine
             RunnerDeployment,
             flow.to_deployment(
-                name, schedule=schedule, paused=False, entrypoint_type=EntrypointType.MODULE_PATH
+                name,
+                schedule=schedule,
+                paused=False,
+                tags=["p2p", flow.name],
+                entrypoint_type=EntrypointType.MODULE_PATH,
             ),
         )
         for flow, name, schedule in planned

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Container
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, TextIO
 
 from warehouse.masking import masked, quoted
 
+ROOMS = frozenset({"flows", "load", "expectations", "simulator", "warehouse"})
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -40,6 +42,17 @@ class _Masking(logging.Formatter):
     def _fields(record: logging.LogRecord) -> dict[str, object]:
         return {name: value for name, value in vars(record).items() if name not in _OWN}
 
+    @classmethod
+    def _told(cls, record: logging.LogRecord, but: Container[str] = ()) -> str:
+        """The message, and each further field `but` some as `key=value`."""
+        parts = [record.getMessage()]
+        for name, value in cls._fields(record).items():
+            if name in but:
+                continue
+            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+            parts.append(f"{name}={shown if ' ' not in shown else json.dumps(shown)}")
+        return " ".join(parts)
+
 
 class JsonFormatter(_Masking):
     """One JSON object a line, traceback included."""
@@ -58,6 +71,14 @@ class JsonFormatter(_Masking):
         return masked(json.dumps(event, default=str))
 
 
+class MessageFormatter(_Masking):
+    """`event key=value …`, for Prefect, which shows the time, the level and the run beside it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record`; no traceback, which would bury the line that helps."""
+        return escape(masked(self._told(record, but={"run_id", "flow_run_id"})))
+
+
 class LineFormatter(_Masking):
     """`time level event key=value …`, with the traceback on the same line where it is wanted."""
 
@@ -69,10 +90,7 @@ class LineFormatter(_Masking):
     def format(self, record: logging.LogRecord) -> str:
         """Render `record`."""
         time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        parts = [time, record.levelname.lower(), record.getMessage()]
-        for name, value in self._fields(record).items():
-            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
-            parts.append(f"{name}={shown if ' ' not in shown else json.dumps(shown)}")
+        parts = [time, record.levelname.lower(), self._told(record)]
         if record.exc_info and self._with_traceback:
             parts.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")
         return escape(masked(" ".join(parts)))
@@ -97,6 +115,11 @@ class FileHandler(RotatingFileHandler):
             self._has_failed = True
             why = words_of(sys.exc_info()[1] or OSError("no reason given"))
             print(f"p2p: {self.baseFilename} is no longer written ({why}).", file=sys.stderr)
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether it is an event of this project, or a library's warning."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in ROOMS
 
 
 def configure(
@@ -128,8 +151,8 @@ def configure(
         root.removeHandler(handler)
         handler.close()
     for handler in handlers:
+        handler.addFilter(is_ours)
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    for room in ("flows", "load", "expectations", "simulator", "warehouse"):
+    for room in ROOMS:
         logging.getLogger(room).setLevel(logging.INFO)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.attended import attended, bury_the_dead
+from flows.attended import attended, bury_the_dead, named
 from flows.cycle import open_cycle
 
 
-@flow(name="maintenance", log_prints=False, persist_result=False)
+@flow(
+    name="maintenance",
+    flow_run_name=named("maintenance"),
+    log_prints=False,
+    persist_result=False,
+)
 @attended
 def maintenance() -> None:
     """Do what `p2p maintain` does: days of pages ahead, the archive, old days, vacuum.

@@ -67,7 +67,9 @@ alter table ops.runs add column if not exists models_failed integer;
 alter table ops.runs add column if not exists waited_seconds double precision;
 alter table ops.runs add column if not exists requests_by_outcome jsonb not null default '{}';
 alter table ops.runs add column if not exists request_seconds jsonb not null default '{}';
+alter table ops.runs add column if not exists flow_run_id text;
 comment on table ops.runs is 'One row per cycle of the flow.';
+comment on column ops.runs.flow_run_id is 'Prefect''s run, if the cycle was one.';
 create index if not exists runs_started on ops.runs (started_at);
 create table if not exists ops.catalogue_runs (
     run_id text primary key,
@@ -138,8 +140,8 @@ comment on table ops.project is
 NEWEST = """
 select 1 from pg_attribute
 where
-    attrelid = to_regclass('ops.catalogue_runs')
-    and attname = 'request_seconds'
+    attrelid = to_regclass('ops.runs')
+    and attname = 'flow_run_id'
     and to_regclass('ops.project') is not null
 """
 
@@ -322,8 +324,8 @@ def quarantine(
 
 def take_drift(connection: psycopg.Connection[Any]) -> None:
     """Take over what the loader's drift watch landed, also in a cycle that was killed after it."""
-    if not exists(connection, "staging.drift"):
-        return
+    if not (exists(connection, "staging.drift") and exists(connection, "staging._dlt_loads")):
+        return  # a cycle that was stopped before anything has landed leaves only the former
     connection.execute(
         """
         insert into ops.drift (run_id, kind, path, what, example, snapshot_id, first_seen_at)

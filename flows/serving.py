@@ -6,13 +6,15 @@ import asyncio
 import logging
 import os
 import secrets
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +31,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_USUAL_PORT = 4200
 _SECONDS_TO_START = 300  # a first start migrates a database; on a busy machine that takes minutes
 _SECONDS_TO_STOP = 10
 _SECONDS_BETWEEN_TRIES = 5.0
 _GLANCE_SECONDS = 0.2
+
+
+def _port() -> int:
+    """Prefect's usual port, so that its pages are where they were; another where it is taken."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", _USUAL_PORT))
+        except OSError:
+            return free_port()
+    return _USUAL_PORT
 
 
 @dataclass
@@ -40,19 +54,40 @@ class OwnServer:
     """Prefect's server for this process alone: on loopback, closed to who has not its secret."""
 
     home: Path
-    port: int = field(default_factory=free_port)
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    port: int = field(default_factory=_port)
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where its pages are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def password_file(self) -> Path:
+        """Who may read this file may use the server: its pages ask for what stands in it."""
+        return self.home / "prefect" / "password"
+
+    @cached_property
+    def secret(self) -> str:
+        """The password, the same one from start to start."""
+        self.password_file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            if kept := self.password_file.read_text(encoding="utf-8").strip().removeprefix("p2p:"):
+                return kept
+        made = secrets.token_urlsafe(32)
+        self.password_file.write_text(f"p2p:{made}\n", encoding="utf-8")
+        self.password_file.chmod(0o600)
+        return made
 
     @property
     def environment(self) -> dict[str, str]:
         """What leads to it.
 
-        Whoever may change a deployment may run anything as us, so loopback alone is no fence on a
-        machine with other users.
+        Anyone who may change a deployment may run anything as this user, so that listening on
+        loopback alone does not protect a machine that has other users.
         """
         return {
-            "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
+            "PREFECT_API_URL": f"{self.address}/api",
             "PREFECT_API_AUTH_STRING": f"p2p:{self.secret}",
         }
 
@@ -66,7 +101,6 @@ class OwnServer:
             return
         folder = self.home / "prefect"
         folder.mkdir(parents=True, exist_ok=True)
-        # Of its own: the servers that `p2p run` starts for itself would lock it.
         database = f"sqlite+aiosqlite:///{folder / 'schedule.db'}"
         said = self.home / "logs" / "prefect.log"
         said.parent.mkdir(exist_ok=True)
@@ -77,7 +111,7 @@ class OwnServer:
                     **self.environment,
                     "PREFECT_SERVER_API_AUTH_STRING": f"p2p:{self.secret}",
                     "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
-                    "PREFECT_SERVER_UI_ENABLED": "false",
+                    "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(folder / "ui"),
                 },
                 output,
             )
@@ -102,7 +136,7 @@ class OwnServer:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"http://127.0.0.1:{self.port}/api/health", timeout=5).ok
+            return requests.get(f"{self.address}/api/health", timeout=5).ok
         except requests.RequestException:
             return False
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from flows import ops
+from flows.log import escape
 
 COUNTED = (
     "books_planned",
@@ -39,6 +40,8 @@ class CycleOutcome:
     seconds: float
     seconds_by_step: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int | None] = field(default_factory=dict)
+    red_checks: tuple[str, ...] = ()
+    """The names of the expectations that failed, those of a mere warning as well."""
     drift: str | None = None
     """What the drift watch saw in it, in a line."""
 
@@ -57,17 +60,12 @@ class CycleOutcome:
         at: datetime,
     ) -> CycleOutcome:
         """Record the end of a cycle and return what it came to."""
-        checks = connection.execute(
-            """
-            select
-                count(*) filter (where severity = 'critical') as failed,
-                count(*) filter (where severity = 'warning') as warned
-            from ops.check_results
-            where run_id = %s and not success
-            """,
+        red = connection.execute(
+            "select name, severity from ops.check_results where run_id = %s and not success"
+            " order by severity, name",
             [run_id],
-        ).fetchone()
-        failed, warned = checks or (0, 0)
+        ).fetchall()
+        failed = sum(severity == "critical" for _, severity in red)
         ops.note(
             connection,
             run_id,
@@ -75,7 +73,7 @@ class CycleOutcome:
                 "state": state,
                 "error": error,
                 "checks_failed": failed,
-                "checks_warned": warned,
+                "checks_warned": len(red) - failed,
                 "finished_at": at,
             },
         )
@@ -90,6 +88,7 @@ class CycleOutcome:
             seconds=(row["finished_at"] - row["started_at"]).total_seconds(),
             seconds_by_step=row["seconds_by_step"],
             counts={name: row[name] for name in COUNTED},
+            red_checks=tuple(name for name, _ in red),
             drift=drift_line(
                 connection.execute(
                     "select kind, path, what, example, count(*) over () from ops.drift"
@@ -126,11 +125,18 @@ def breaker_line(
     return said
 
 
+def _as_code(text: str) -> str:
+    """A line that may quote what the exchange said, as nothing but text."""
+    return f"```\n{escape(text).replace('`', chr(39))}\n```"
+
+
 def markdown(outcome: CycleOutcome) -> str:
-    """The summary of a cycle as Prefect shows it. Holds numbers and our own words only."""
+    """The summary of a cycle as Prefect shows it: why it failed, what is red, and the figures."""
     lines = [
         f"## Cycle {outcome.run_id}: {outcome.state}",
         "",
+        *([_as_code(outcome.error), ""] if outcome.error else []),
+        *([f"Red checks: {', '.join(outcome.red_checks)}.", ""] if outcome.red_checks else []),
         "| what | how many |",
         "|---|---:|",
         *(

@@ -43,6 +43,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One node of dbt's graph that was run."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TransformReport:
     """What one invocation of dbt did."""
 
@@ -51,7 +61,8 @@ class TransformReport:
     tests_passed: int
     tests_warned: int
     failures: tuple[Failure, ...]
-    seconds_by_node: dict[str, float]
+    nodes: tuple[Node, ...]
+    """The slowest first."""
 
     @property
     def tests_failed(self) -> int:
@@ -108,12 +119,6 @@ def run_dbt(
     return _report(outcome)
 
 
-def parse_ahead(warehouse: Warehouse, home: Path) -> None:
-    """Have dbt read its project where it has not yet, as a first build of what is new would."""
-    if not (home / "target" / "partial_parse.msgpack").exists():
-        run_dbt(warehouse, ["parse", "--no-write-json"], home, tested="new")
-
-
 @contextmanager
 def environment(warehouse: Warehouse) -> Iterator[None]:
     """The variables that `profiles.yml` and libpq read, for as long as dbt runs."""
@@ -161,14 +166,15 @@ def _report(outcome: Any) -> TransformReport:
     results = list(getattr(outcome.result, "results", None) or [])
     models = tests = warned = 0
     failures: list[Failure] = []
-    seconds: dict[str, float] = {}
+    nodes: list[Node] = []
     for result in results:
         node = getattr(result, "node", None)
         if node is None:
             continue
         status = str(result.status)
-        is_test = str(node.resource_type) in ("test", "unit_test")
-        seconds[node.unique_id] = float(result.execution_time)
+        kind = str(node.resource_type)
+        is_test = kind in ("test", "unit_test")
+        nodes.append(Node(node.name, kind, status, float(result.execution_time)))
         if status in ("error", "fail", "runtime error"):
             failures.append(Failure(node.name, is_test, _one_line(result.message)))
         elif status in ("success", "pass", "warn"):
@@ -183,7 +189,7 @@ def _report(outcome: Any) -> TransformReport:
         tests_passed=tests,
         tests_warned=warned,
         failures=tuple(failures),
-        seconds_by_node=seconds,
+        nodes=tuple(sorted(nodes, key=lambda node: -node.seconds)),
     )
 
 

@@ -212,14 +212,12 @@ class _Cycle:
         chosen = self.rounds.plan(listed, self.state.books, self._spent(), self.clock())
         self.report.books_planned += len(chosen.books)
         log.info(
-            "cycle planned",
-            extra={
-                "run_id": self.run_id,
-                "resumed": self.report.resumed,
-                "books": len(chosen.books),
-                "left_out": chosen.left_out,
-                "requests": chosen.requests,
-            },
+            "cycle planned: %d books in about %d requests, %d left for later%s",
+            len(chosen.books),
+            chosen.requests,
+            chosen.left_out,
+            "; it resumes one that was cut off" if self.report.resumed else "",
+            extra={"run_id": self.run_id},
         )
         return deque(chosen.books)
 
@@ -281,10 +279,7 @@ class _Cycle:
 
     def _take(self, reading: Reading, batch: Batch) -> None:
         if reading.reason:
-            log.warning(
-                "book incomplete",
-                extra={"snapshot_id": reading.snapshot_id, "reason": reading.reason},
-            )
+            log.warning("book incomplete: %s, %s", reading.snapshot_id, reading.reason)
         batch.add(reading)
         self._tell(reading.book.name, batch)
 
@@ -322,13 +317,10 @@ class _Cycle:
         self.report.new_fields += [row["path"] for row in batch.new_fields]
         self.report.drift += batch.drift
         log.info(
-            "batch landed",
-            extra={
-                "run_id": self.run_id,
-                "load_ids": load_ids,
-                "books": len(batch.readings),
-                "pages": batch.pages,
-            },
+            "batch landed: %d books, %d pages",
+            len(batch.readings),
+            batch.pages,
+            extra={"run_id": self.run_id, "load_ids": load_ids},
         )
 
     def _finish(self) -> None:
@@ -338,16 +330,14 @@ class _Cycle:
         report.finished_at, report.beside = self.clock(), self.beside.outcomes
         self.meter.read()
         log.info(
-            "cycle ended",
-            extra={
-                "run_id": self.run_id,
-                "stopped": report.stopped,
-                "books": report.books_read,
-                "complete": report.books_complete,
-                "unchanged": report.books_unchanged,
-                "pages": report.pages,
-                "attempts": report.attempts,
-            },
+            "reading %s: %d books, %d of them complete and %d unchanged; %d pages, %d requests",
+            "stopped" if report.stopped else "ended",
+            report.books_read,
+            report.books_complete,
+            report.books_unchanged,
+            report.pages,
+            report.attempts,
+            extra={"run_id": self.run_id},
         )
 
     def _tell(self, message: str, batch: Batch | None = None) -> None:

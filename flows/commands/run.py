@@ -14,16 +14,14 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     start(settings, verbose=verbose)
     from flows.console import CycleProgress, cell, out
     from flows.cycle import SURROUNDINGS, Surroundings
-    from flows.head_start import take_head_start
+    from flows.running import cycle_function
 
+    run_cycle = cycle_function(settings.home)
     with CycleProgress() as progress:
-        take_head_start(settings)
-        from flows.elt import elt
-
         SURROUNDINGS.set(
             Surroundings(settings=settings, on_progress=progress.loaded, on_step=progress.step)
         )
-        outcome = elt()
+        outcome = run_cycle()
     counts = outcome.counts
     out.print(
         f"Cycle {outcome.run_id}: {outcome.state} in {outcome.seconds:.0f} s. "

@@ -31,6 +31,12 @@ def serve(verbose: Verbose = False) -> int:
             out.print(
                 f"A cycle every {settings.extraction_interval:g} minutes; metrics at {address}."
             )
+            if server is not None:
+                out.print(
+                    f"Prefect's pages: {server.address}; the password they ask for is in "
+                    f"{server.password_file}.",
+                    soft_wrap=True,
+                )
             serving.serve(server, interval, is_due, stop, out.print)
     out.print("Stopped.")
     return SUCCESS

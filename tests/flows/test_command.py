@@ -122,7 +122,9 @@ def test_a_run_reads_what_it_is_limited_to_and_says_so(commanded: Commanded) -> 
 
 def test_with_the_setting_each_event_is_one_json_object(commanded: Commanded) -> None:
     events = [json.loads(line) for line in commanded.run.stderr.splitlines()]
-    assert {"cycle planned", "batch landed", "step ended"} <= {event["event"] for event in events}
+    said = "\n".join(event["event"] for event in events)
+    for event in ("cycle planned: ", "batch landed: ", "load ended in ", "transform ended in "):
+        assert event in said
     # Commands without the setting write to the same file, in lines of their own.
     log = (commanded.home / "logs" / "p2p.log").read_text()
     logged = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
@@ -131,7 +133,7 @@ def test_with_the_setting_each_event_is_one_json_object(commanded: Commanded) ->
 
 def test_no_library_tells_its_makers_anything(commanded: Commanded) -> None:
     run = telling_nobody(commanded.overheard, "import main; main() run")
-    assert run == {"prefect", "prefect server", "dlt", "dbt", "great_expectations"}
+    assert run == {"dlt", "dbt", "great_expectations"}
 
 
 def test_what_is_written_is_closed_to_others_but_for_what_is_asked_for(

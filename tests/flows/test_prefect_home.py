@@ -51,32 +51,3 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)
-
-
-DOOMED = """
-import os, pathlib, sys
-from flows import prefect_home
-home = pathlib.Path(sys.argv[1])
-prefect_home.prepare(home)
-wait = prefect_home.begin_server(home)
-wait()
-"""
-
-
-def test_a_server_that_cannot_start_is_not_waited_for(tmp_path: Path) -> None:
-    nowhere = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////dev/null/prefect.db"}
-    given = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-
-    ended = subprocess.run(
-        [sys.executable, "-c", DOOMED, str(tmp_path)],
-        cwd=PROJECT,
-        env={**given, **nowhere},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (
-        "UserError: Prefect's own server, which a run starts for itself, ended at its start"
-        in ended.stderr
-    )

@@ -37,12 +37,12 @@ POINTS: dict[str, Callable[[], None]] = {
 def run_flow(settings: Settings, at: datetime, point: str | None) -> None:
     """In the process to be killed: one cycle, with the clock standing still."""
     from flows.cycle import SURROUNDINGS, Surroundings
-    from flows.elt import elt
+    from flows.steps import run_cycle
 
     if point:
         POINTS[point]()
     SURROUNDINGS.set(Surroundings(settings=settings, clock=lambda: at))
-    elt()
+    run_cycle()
 
 
 class Killer(Forge):

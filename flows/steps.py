@@ -1,40 +1,83 @@
-"""The tasks of the flow: each thin, and each kept in `ops`."""
+"""The steps of a cycle, each recorded in `ops`, and the order in which they run.
+
+Nothing here needs Prefect: `p2p run` calls them as they are, and `flows.elt` as tasks of a flow.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
-
-from prefect import task
-from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
+from typing import TYPE_CHECKING, Any
 
 from flows import ops, quarantine
-from flows.attended import nobody_listens
-from flows.cycle import CheckFailed, Cycle, dbt_home
+from flows.cycle import CheckFailed, Cycle, dbt_home, open_cycle
+from flows.log import words_of
 from flows.measured import measured
-from flows.summary import CycleOutcome, markdown
+from flows.summary import CycleOutcome
 from load.report import CycleReport
 from warehouse.errors import UserError
 from warehouse.masking import hide
 from warehouse.roles import TRANSFORMER
 
+if TYPE_CHECKING:
+    from flows.transform import TransformReport
+
 log = logging.getLogger(__name__)
 
+Step = Callable[..., Any]
 
-def _is_worth_a_retry(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether what failed may pass of itself: not what a user has to mend, nor a red check."""
+
+def plainly(step: Step) -> Step:
+    """Call a step as it is."""
+    return step
+
+
+def run_cycle(fiats: list[str] | None = None, assets: list[str] | None = None) -> CycleOutcome:
+    """Bring the warehouse up to date with the market; see `sequence`.
+
+    `fiats` and `assets` limit what is read in this cycle; empty means as the settings say.
+
+    Raises:
+        UserError: a setting is wrong, or the warehouse or the whole exchange is out of reach.
+        CheckFailed: a critical check or a dbt test is red.
+    """
+    with open_cycle(fiats, assets) as cycle:
+        return sequence(cycle)
+
+
+def sequence(cycle: Cycle, do: Callable[[Step], Step] = plainly) -> CycleOutcome:
+    """Load, check, transform, check: each step as `do` makes it, and in the end the record of all.
+
+    Raises:
+        UserError: the warehouse or the whole exchange is out of reach.
+        CheckFailed: a critical check or a dbt test is red.
+    """
+    do(open_run)(cycle)
+    state, error = "success", None
     try:
-        state.result()
-    except UserError:
-        return False
-    except Exception:
-        return True
-    return False
+        report = do(load)(cycle)
+        if not (report.stopped or cycle.is_stopped):
+            do(check_landing)(cycle, report)
+        if report.stopped or cycle.is_stopped:
+            state = "stopped"
+        else:
+            built = do(transform)(cycle)
+            do(check_core)(cycle, report, built)
+    except BaseException as failure:
+        hide(failure)  # Prefect keeps what it says
+        state = "failed"
+        error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
+        # What a user can correct is said once, by the command.
+        level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
+        said = {"run_id": cycle.run_id}
+        log.log(level, "cycle failed: %s", words_of(failure), extra=said, exc_info=failure)
+        raise
+    finally:
+        outcome: CycleOutcome = do(close_run)(cycle, state, error)
+    return outcome
 
 
 @contextmanager
@@ -54,25 +97,20 @@ def _step(cycle: Cycle, name: str) -> Iterator[None]:
         raise
     finally:
         spent = time.perf_counter() - started
-        log.info("step ended", extra={"run_id": cycle.run_id, "step": name, "seconds": spent})
+        log.info("%s ended in %.1f s", name, spent, extra={"run_id": cycle.run_id, "step": name})
         with ops.connected(cycle.warehouse) as connection:
             ops.note_seconds(connection, cycle.run_id, {name: spent})
 
 
-@task(cache_policy=NO_CACHE)
 def open_run(cycle: Cycle) -> None:
     """Record that the cycle runs."""
     with ops.connected(cycle.warehouse) as connection:
         ops.prepare(connection)
         ops.open_run(connection, cycle.run_id, cycle.surroundings.clock())
+        if cycle.flow_run_id:
+            ops.note(connection, cycle.run_id, {"flow_run_id": cycle.flow_run_id})
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=_is_worth_a_retry,
-)
 def load(cycle: Cycle) -> CycleReport:
     """Read what is due of the market into `staging`."""
     with _step(cycle, "load"):
@@ -92,7 +130,6 @@ def _keep_pulse(cycle: Cycle, report: CycleReport) -> None:
     ops.keep_pulse(cycle.warehouse, cycle.run_id, measured(report))
 
 
-@task(cache_policy=NO_CACHE)
 def check_landing(cycle: Cycle, report: CycleReport) -> None:
     """Judge what the transform is about to take in; what is refused stays out of the marts.
 
@@ -102,9 +139,9 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
     """
     with ops.connected(cycle.warehouse) as connection:
         if late := quarantine.refuse_late(connection, cycle.run_id):
-            log.warning("loads come too late for the raw pages kept", extra={"load_ids": late})
+            log.warning("%d loads come too late for the raw pages kept: %s", len(late), late)
         if future := quarantine.refuse_future(connection, cycle.run_id):
-            log.warning("loads are dated by a clock ahead", extra={"load_ids": future})
+            log.warning("%d loads are dated by a clock ahead: %s", len(future), future)
             if not ops.pending_loads(connection):
                 raise CheckFailed(
                     "The landing was refused: a clock ahead of the server's has dated it; set the "
@@ -124,14 +161,8 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
     )
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=_is_worth_a_retry,
-)
-def transform(cycle: Cycle) -> int:
-    """Build the marts from what has landed, with their tests; returns how many tests passed.
+def transform(cycle: Cycle) -> TransformReport:
+    """Build the marts from what has landed, with their tests.
 
     Raises:
         CheckFailed: a model could not be built, or a test is red.
@@ -149,6 +180,7 @@ def transform(cycle: Cycle) -> int:
             dbt_home(cycle.settings),
             tested="new",
         )
+    cycle.surroundings.on_built(report)
     with ops.connected(cycle.warehouse) as connection:
         if report.is_success and not selected:
             standing.note_build(connection)
@@ -165,12 +197,12 @@ def transform(cycle: Cycle) -> int:
         first = report.failures[0] if report.failures else None
         said = f"{first.node}: {first.message}" if first else "dbt gave no reason"
         raise CheckFailed(f"dbt: {len(report.failures)} failed, the first is {said}")
-    return report.tests_passed
+    log.info("%d models built, %d tests passed", report.models_built, report.tests_passed)
+    return report
 
 
-@task(cache_policy=NO_CACHE)
-def check_core(cycle: Cycle, report: CycleReport) -> None:
-    """Judge the core tables after the transform.
+def check_core(cycle: Cycle, report: CycleReport, _built: TransformReport | None = None) -> None:
+    """Judge the core tables after the transform; given its outcome, Prefect draws that order.
 
     Raises:
         CheckFailed: a critical check is red.
@@ -200,22 +232,13 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
     with ops.connected(cycle.warehouse) as connection:
         ops.record_checks(connection, cycle.run_id, verdict.results)
     for warning in verdict.warnings:
-        log.warning(
-            "check is red",
-            extra={"check": warning.name, "severity": "warning", "observed": warning.observed},
-        )
+        log.warning("check %s is red: %s", warning.name, warning.observed)
     return [result.name for result in verdict.critical_failed]
 
 
-@task(cache_policy=NO_CACHE)
 def close_run(cycle: Cycle, state: str, error: str | None) -> CycleOutcome:
-    """Record how the cycle ended, and leave its summary where Prefect shows it."""
+    """Record how the cycle ended."""
     with ops.connected(cycle.warehouse) as connection:
-        outcome = CycleOutcome.close(
+        return CycleOutcome.close(
             connection, cycle.run_id, state, error, cycle.surroundings.clock()
         )
-    if not nobody_listens():
-        create_markdown_artifact(
-            key="cycle", markdown=markdown(outcome), description=f"Cycle {cycle.run_id}"
-        )
-    return outcome
