@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from flows import ops
+from flows.deployments import deployments
 from flows.serving import OwnServer
 from simulator.market import Market
 from tests.conftest import PROJECT
@@ -247,10 +248,16 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
     }
     server.ensure_running(threading.Event())
-    deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
-    deployments["deployments"][0]["schedules"][0]["interval"] = SECONDS
+    page = requests.get(server.address, timeout=PATIENCE)
+    assert "<title>Prefect" in page.text
+    assert page.headers["content-type"].startswith("text/html")
+    closed = requests.post(f"{server.address}/api/flow_runs/filter", json={}, timeout=PATIENCE)
+    assert closed.status_code == 401
+    assert server.password_file.stat().st_mode & 0o077 == 0
+    project = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
+    project["deployments"][0]["schedules"][0]["interval"] = SECONDS
     file = tmp_path / "prefect.yaml"
-    file.write_text(yaml.safe_dump(deployments))
+    file.write_text(yaml.safe_dump(project))
     worker = [
         str(PREFECT),
         "worker",
@@ -345,12 +352,15 @@ def ask_prefect(server: OwnServer, path: str, said: dict[str, Any]) -> Any:
     return answer.json() if answer.content else None
 
 
-def test_prefect_yaml_says_what_is_served() -> None:
-    from flows.deployments import deployments
-
+def test_prefect_yaml_says_what_is_served_by_names_that_do_not_overwrite_each_other() -> None:
     written = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
     told = {
-        (entry["name"], entry["entrypoint"], *entry["schedules"][0].values())
+        (
+            f"{entry['name']} (p2p serve)",
+            entry["entrypoint"],
+            *entry["tags"],
+            *entry["schedules"][0].values(),
+        )
         for entry in written["deployments"]
     }
     served = set()
@@ -362,6 +372,6 @@ def test_prefect_yaml_says_what_is_served() -> None:
             if hasattr(schedule, "interval")
             else (schedule.cron, schedule.timezone)
         )
-        served.add((deployment.name, deployment.entrypoint, *beat))
+        served.add((deployment.name, deployment.entrypoint, *deployment.tags, *beat))
     assert told == served
     assert "concurrency" not in str(written)
