@@ -83,8 +83,11 @@ class Cycle:
         self, on_pulse: Callable[[CycleReport], None], *, catalogue_only: bool = False
     ) -> CycleReport:
         """Read what is due of the market into `staging`: see `load.pipeline.run_cycle`."""
+        from flows import ops
         from load.pipeline import run_cycle
 
+        with ops.connected(self.warehouse) as connection:
+            holds_simulated = ops.holds_simulated(connection)
         return run_cycle(
             self.settings,
             self.warehouse,
@@ -94,6 +97,7 @@ class Cycle:
             on_progress=self.surroundings.on_progress,
             on_pulse=on_pulse,
             catalogue_only=catalogue_only,
+            holds_simulated=holds_simulated,
         )
 
 

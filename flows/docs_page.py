@@ -22,8 +22,17 @@ _PLACES = {
 }
 
 
-def write_docs_page(target: Path, file: Path) -> None:
+_BANNER = (
+    '<p role="note" style="margin: 0; padding: 6px; background: #fff3cd; color: #17202a; '
+    'text-align: center; position: fixed; bottom: 0; width: 100%; z-index: 9999">'
+    "Simulated data: what this warehouse holds comes from a simulated exchange.</p>"
+)
+
+
+def write_docs_page(target: Path, file: Path, *, is_simulated: bool = False) -> None:
     """Write the page about the manifest and the catalog that dbt left in `target`.
+
+    `is_simulated` puts a banner on it: what the warehouse holds was not read from the market.
 
     Raises:
         LookupError: dbt's page is not the one that this was written for.
@@ -56,8 +65,11 @@ def write_docs_page(target: Path, file: Path) -> None:
         f'<head><meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<link rel="icon" href="data:,">'
     )
+    page = page.replace("<head>", opening, 1)
+    if is_simulated:
+        page = re.sub(r"<body\b[^>]*>", lambda body: body[0] + _BANNER, page, count=1)
     with whole_file(file) as stream:
-        stream.write(page.replace("<head>", opening, 1).encode())
+        stream.write(page.encode())
 
 
 def _digest(source: str) -> str:

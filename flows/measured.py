@@ -10,6 +10,7 @@ from load.report import CycleReport
 def asked(report: CycleReport) -> dict[str, Any]:
     """What came of the requests to the exchange, whatever they were for."""
     return {
+        "is_simulated": report.is_simulated,
         "breaker_state": report.breaker_state,
         "breaker_opened": report.breaker_opened,
         "blocked_seconds": report.blocked_seconds,

@@ -68,6 +68,9 @@ alter table ops.runs add column if not exists waited_seconds double precision;
 alter table ops.runs add column if not exists requests_by_outcome jsonb not null default '{}';
 alter table ops.runs add column if not exists request_seconds jsonb not null default '{}';
 alter table ops.runs add column if not exists flow_run_id text;
+alter table ops.runs add column if not exists is_simulated boolean;
+comment on column ops.runs.is_simulated is
+    'Whether what it landed came from a simulated exchange; null if it landed nothing.';
 comment on table ops.runs is 'One row per cycle of the flow.';
 comment on column ops.runs.flow_run_id is 'Prefect''s run, if the cycle was one.';
 create index if not exists runs_started on ops.runs (started_at);
@@ -90,6 +93,7 @@ create table if not exists ops.catalogue_runs (
     started_at timestamptz not null,
     finished_at timestamptz
 );
+alter table ops.catalogue_runs add column if not exists is_simulated boolean;
 comment on table ops.catalogue_runs is
     'One row per run of the flow catalogue, which asks the exchange beside the cycles.';
 create index if not exists catalogue_runs_started on ops.catalogue_runs (started_at);
@@ -141,7 +145,7 @@ NEWEST = """
 select 1 from pg_attribute
 where
     attrelid = to_regclass('ops.runs')
-    and attname = 'flow_run_id'
+    and attname = 'is_simulated'
     and to_regclass('ops.project') is not null
 """
 
@@ -190,6 +194,26 @@ def open_run(
             ).format(sql.Identifier(table)),
             [run_id, started_at],
         )
+
+
+def holds_simulated(connection: psycopg.Connection[Any]) -> bool | None:
+    """Whether a simulated exchange gave what has landed; None where no run has recorded it."""
+    if connection.execute(NEWEST).fetchone() is None:
+        return None
+    known = connection.execute(
+        """
+        select is_simulated
+        from (
+            select is_simulated, started_at from ops.runs
+            union all
+            select is_simulated, started_at from ops.catalogue_runs
+        ) as runs
+        where is_simulated is not null
+        order by started_at desc
+        limit 1
+        """
+    ).fetchone()
+    return known[0] if known else None
 
 
 def is_due(connection: psycopg.Connection[Any], interval: timedelta) -> bool:

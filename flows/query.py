@@ -52,6 +52,8 @@ order by started_at desc
 limit 1
 """
 
+SIMULATED = "select from ops.runs where (to_jsonb(runs) ->> 'is_simulated')::boolean limit 1"
+
 ERRORS = """
 select run_id, error
 from (select * from ops.runs order by started_at desc limit 10) as latest

@@ -41,6 +41,7 @@ _LONGEST_WAIT = 7 * 86_400.0
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _HTTP_OK = 200
 _FIREWALL = "x-amzn-waf-action"
+_SIMULATED = "X-P2P-Simulated"  # of every answer of `simulator`
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script|!--)", re.I)
 _DEAD_AFTER = 3  # tries at an address where nobody has ever answered
 _LARGEST_COUNT = 2**31
@@ -95,6 +96,8 @@ class Exchange:
         """Take no connection yet; `api_key` is sent with every request and never logged."""
         self.pacer = pacer
         self.understood = 0
+        self.is_simulated: bool | None = None
+        """Whether the answers say that they are a simulated exchange's; None before the first."""
         self.last_failure = ""
         self.bytes_read = 0
         self.tally = Tally()
@@ -249,6 +252,7 @@ class Exchange:
         document, landed, cleaned = _understood(reply)
         if not check(document.get("data")):
             raise Refused("wrong_shape")
+        self.is_simulated = _SIMULATED in reply.headers
         return Answer(
             landed,
             document["data"],

@@ -18,7 +18,6 @@ from load.text import is_code, printable
 
 KIND = "official_rates"
 PATH = "/v6/latest/USD"
-SOURCE = "open.er-api.com"
 RATE_KIND = "mid_market"
 BASE = "USD"
 ASK_AGAIN_AFTER = timedelta(hours=1)

@@ -20,7 +20,12 @@ from load.memory import remember_batch
 from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
 from load.prices import ask_beside
-from load.reach import ExchangeOutOfReach, out_of_reach, require_reach
+from load.reach import (
+    ExchangeOutOfReach,
+    out_of_reach,
+    require_reach,
+    require_same_kind,
+)
 from load.readers import Readers
 from load.reading import Reading
 from load.report import CycleReport, Progress
@@ -52,6 +57,7 @@ def run_cycle(
     on_pulse: Callable[[CycleReport], None] | None = None,
     pacer: Pacer | None = None,
     catalogue_only: bool = False,
+    holds_simulated: bool | None = None,
 ) -> CycleReport:
     """Read what is due of the market into `staging`, and say how that went.
 
@@ -59,11 +65,14 @@ def run_cycle(
     was read completely lands, the rest is left for the next cycle. `on_pulse` is told of the
     report as it stands every some seconds, also while nothing may go out. `pacer` is
     for tests and for processes that run many cycles. `catalogue_only` reads what the exchange
-    lists, however young what is known of it, and no book.
+    lists, however young what is known of it, and no book. `holds_simulated` says which kind of
+    exchange the readings of this warehouse came from, None where it holds none: what another kind
+    answers does not land.
 
     Raises:
         ExchangeOutOfReach: nothing at all could be read.
-        UserError: another loader runs, the warehouse or Redis is silent, or a limit names nothing.
+        UserError: another loader runs, the warehouse or Redis is silent, a limit names nothing, or
+            the exchange is of another kind than the readings of this warehouse.
     """
     share_arenas()
     warehouse = warehouse.acting_as(LOADER)
@@ -80,6 +89,7 @@ def run_cycle(
                 on_progress or (lambda _: None),
                 on_pulse or (lambda _: None),
                 pacer or pacer_of(settings),
+                holds_simulated,
             )
             return cycle.run(catalogue_only)
 
@@ -96,9 +106,10 @@ class _Cycle:
         on_progress: Callable[[Progress], None],
         on_pulse: Callable[[CycleReport], None],
         pacer: Pacer,
+        holds_simulated: bool | None,
     ) -> None:
         self.settings, self.warehouse, self.writer = settings, warehouse, writer
-        self.run_id = run_id
+        self.run_id, self.holds_simulated = run_id, holds_simulated
         self.clock, self.stop, self.on_progress, self.pacer = clock, stop, on_progress, pacer
         self.report = CycleReport(run_id, clock())
         self.state = State()
@@ -278,10 +289,14 @@ class _Cycle:
         return self.readers.submit(book, self.state.books.get(book, BookState()))
 
     def _take(self, reading: Reading, batch: Batch) -> None:
+        self._require_same_kind()
         if reading.reason:
             log.warning("book incomplete: %s, %s", reading.snapshot_id, reading.reason)
         batch.add(reading)
         self._tell(reading.book.name, batch)
+
+    def _require_same_kind(self) -> None:
+        require_same_kind(self.exchange, self.settings.api_url, self.holds_simulated)
 
     def _close_cycle(self, more_to_come: bool) -> None:
         self.state.cycle.is_open = more_to_come or self.report.books_cut_short > 0
@@ -292,6 +307,10 @@ class _Cycle:
         One reading that cannot land is landed as an incomplete one without its pages, so that it
         costs nobody else's.
         """
+        self._require_same_kind()
+        if self.report.is_simulated is None and self.exchange.is_simulated is not None:
+            self.report.is_simulated = self.exchange.is_simulated
+            self.meter.pulse()  # recorded before anything of it is in the warehouse
         before = self.state.dump()
         remember_batch(self.state, batch, self.clock)
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from load import official_rates, spot_prices
 from load.beside import Beside, PriceReading
@@ -23,11 +24,12 @@ def ask_beside(
     if settings.rates_url is None:
         beside.outcomes[official_rates.KIND] = "off"
     else:
+        source = _host(settings.rates_url)
         with warehouse.connect(autocommit=True) as connection:
-            landed = landed_rates(connection, official_rates.SOURCE)
+            landed = landed_rates(connection, source)
         if landed is None or landed.is_due(now):
             beside.ask(
-                PriceReading(official_rates.KIND, official_rates.SOURCE, now),
+                PriceReading(official_rates.KIND, source, now),
                 settings.rates_url,
                 official_rates.job(landed),
             )
@@ -37,8 +39,13 @@ def ask_beside(
         beside.outcomes[spot_prices.KIND] = "off"
     else:
         beside.ask(
-            PriceReading(spot_prices.KIND, spot_prices.SOURCE, now),
+            PriceReading(spot_prices.KIND, _host(settings.spot_url), now),
             settings.spot_url,
             spot_prices.job(assets),
         )
     return beside
+
+
+def _host(url: str) -> str:
+    """The name of a source: the host that is asked, whichever of its ports."""
+    return urlsplit(url).hostname or url

@@ -59,3 +59,22 @@ def require_reach(
 def _end(exchange: Exchange, bar: Bar, clock: Callable[[], datetime]) -> str:
     seconds = max(0.0, bar.until - exchange.pacer.time.now())
     return f"{clock() + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def require_same_kind(exchange: Exchange, url: str, holds_simulated: bool | None) -> None:
+    """Keep real and simulated readings apart: one warehouse holds one kind of them.
+
+    `holds_simulated` says which kind the warehouse holds; None where it holds none yet.
+
+    Raises:
+        UserError: the exchange that answers is of the other kind.
+    """
+    is_simulated = exchange.is_simulated
+    if None in (holds_simulated, is_simulated) or holds_simulated == is_simulated:
+        return
+    kinds = {True: "simulated", False: "real"}
+    raise UserError(
+        f"P2P_API_URL={printable(url)} is a {kinds[bool(is_simulated)]} exchange, and this "
+        f"warehouse holds {kinds[bool(holds_simulated)]} readings: set P2P_HOME (or DATABASE_URL) "
+        "to another warehouse, or P2P_API_URL to the exchange that these came from."
+    )

@@ -26,6 +26,8 @@ class CycleReport:
     run_id: str
     started_at: datetime
     finished_at: datetime | None = None
+    is_simulated: bool | None = None
+    """Whether a simulated exchange gave what has landed; None while nothing has."""
     resumed: bool = False
     """It went on with an interrupted cycle: what that one had landed was not read again."""
     stopped: bool = False

@@ -19,7 +19,6 @@ from load.text import printable
 
 KIND = "spot_prices"
 PATH = "/api/v3/ticker/bookTicker"
-SOURCE = "data-api.binance.vision"
 QUOTE = "USDT"
 DOLLAR = "USDC"
 _INVALID_SYMBOL = -1121

@@ -88,4 +88,4 @@ def market_page(marts: Marts) -> Markup:
         "a page of one pair."
     )
     writers = [(title, partial(write, marts)) for title, write in SECTIONS.items()]
-    return page("The P2P market", lead, tiles, writers, marts.now)
+    return page("The P2P market", lead, tiles, writers, marts.now, marts.is_simulated())

@@ -50,6 +50,13 @@ class Marts:
         found = self.rows(question, **parameters)
         return found[0] if found else None
 
+    def is_simulated(self) -> bool:
+        """Whether a simulated exchange gave what is in this warehouse, as its runs record it."""
+        try:
+            return self.row("select from ops.runs where is_simulated limit 1") is not None
+        except MissingMart:  # no run of a version that records it
+            return False
+
     def definition(self, mart: str, metric: str) -> str:
         """How a metric is worked out, as the warehouse itself defines it; empty if it does not."""
         if self._definitions is None:

@@ -14,6 +14,8 @@ from report.columns import patterns
 from report.markup import Content, Markup, element, prose, verbatim
 from report.marts import MissingMart
 
+SIMULATED = "Simulated data: these prices come from a simulated exchange, not from the market."
+
 _HERE = Path(__file__).parent
 
 
@@ -46,6 +48,7 @@ def page(
     tiles: Sequence[Tile],
     writers: Sequence[tuple[str, Writer]],
     made: datetime,
+    is_simulated: bool = False,
 ) -> Markup:
     """The whole page; a section whose mart is not there is a sentence."""
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
@@ -68,6 +71,7 @@ def page(
     body = element(
         "body",
         patterns(),
+        element("p", SIMULATED, class_="simulated", role="note") if is_simulated else None,
         element("header", element("h1", title), element("p", prose(lead), class_="lead")),
         element(
             "main",

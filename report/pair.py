@@ -72,7 +72,14 @@ def pair_page(marts: Marts, name: str) -> Markup:
         f"{figures.moment(pair.newest)}, {old} before this page was made."
     )
     writers = [(title, partial(write, marts, pair)) for title, write in SECTIONS.items()]
-    return page(f"{pair.name} on the P2P market", lead, _tiles(marts, pair), writers, marts.now)
+    return page(
+        f"{pair.name} on the P2P market",
+        lead,
+        _tiles(marts, pair),
+        writers,
+        marts.now,
+        marts.is_simulated(),
+    )
 
 
 def _tiles(marts: Marts, pair: Pair) -> list[Tile]:

@@ -22,6 +22,8 @@ ENDPOINTS = {
     PORTAL: "portal-config",
     CONDITIONS: "filter-conditions",
 }
+SIMULATED = "X-P2P-Simulated"
+"""The header of every answer, by which a reader knows that the market is made up or replayed."""
 _JSON = "application/json;charset=UTF-8"
 _TAIL = b'],"success":true}'
 _TAIL_TOTAL = b'],"total":%d,"success":true}'

@@ -9,7 +9,7 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from simulator.answers import ENDPOINTS, Response, illegal, not_found
+from simulator.answers import ENDPOINTS, SIMULATED, Response, illegal, not_found
 from simulator.faults import Fault
 from simulator.outside import OUTSIDE
 
@@ -97,6 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         body = response.body
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
+        self.send_header(SIMULATED, "true")
         if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 256:
             packer = zlib.compressobj(4, zlib.DEFLATED, 31)
             body = packer.compress(body) + packer.flush()

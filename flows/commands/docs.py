@@ -53,13 +53,16 @@ def docs(
 
 
 def _build(warehouse: Warehouse, home: Path, page: Path) -> None:
+    from flows import ops
     from flows.docs_page import write_docs_page
     from flows.transform import run_dbt
 
     report = run_dbt(warehouse, ["docs", "generate"], home)
     if not report.is_success:
         raise UserError(f"dbt could not build its docs: {report.failures[0].message}")
-    write_docs_page(home / "target", page)
+    with ops.connected(warehouse) as connection:
+        is_simulated = ops.holds_simulated(connection)
+    write_docs_page(home / "target", page, is_simulated=bool(is_simulated))
 
 
 def _report(warehouse: Warehouse, page: Path) -> None:

@@ -12,7 +12,7 @@ def status() -> int:
     settings = load_settings()
     start(settings, is_question=True)
     from flows.console import cell, out, table
-    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RATES, RUNS, ask
+    from flows.query import BOOKS, BREAKER, DRIFT, ERRORS, RATES, RUNS, SIMULATED, ask
     from flows.summary import breaker_line, drift_line
     from warehouse.postgres import open_warehouse
 
@@ -25,6 +25,8 @@ def status() -> int:
         runs = ask(warehouse, RUNS) if present[0] is not None else None
         if runs is None or not runs.rows:  # `p2p init` makes the table
             raise UserError("Nothing has run yet: try `p2p run`, or `p2p demo`.")
+        if ask(warehouse, SIMULATED).rows:
+            out.print("Simulated data: this warehouse was filled by a simulated exchange.")
         out.print(table("Cycles, the latest first", runs.columns, runs.rows))
         for breaker in ask(warehouse, BREAKER).rows:
             out.print(cell(breaker_line(*breaker)))

@@ -58,6 +58,20 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     assert "maker_side_mismatch" in pair
 
 
+def test_pages_of_simulated_data_say_so(built_warehouse: Warehouse) -> None:
+    banner = '<p class="simulated" role="note">Simulated data: '
+    with built_warehouse.connect() as connection:
+        marts = Marts(connection, NOW)
+        assert banner not in pair_page(marts, "VES/USDT")
+        connection.execute(
+            "insert into ops.runs (run_id, state, is_simulated, started_at)"
+            " values ('simulated', 'success', true, now())"
+        )
+        pages = pair_page(marts, "VES/USDT"), market_page(marts)
+        connection.rollback()
+    assert all(banner in page for page in pages)
+
+
 def section(page: str, name: str) -> str:
     (found,) = re.findall(rf'<section id="{name}">.*?</section>', page, re.DOTALL)
     return str(found)

@@ -58,7 +58,7 @@ def address(built_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
     assert report.is_success, report.failures
     write_docs_page(home / "target", folder / "index.html")
     spoil(home / "target" / "manifest.json")
-    write_docs_page(home / "target", folder / "spoilt.html")
+    write_docs_page(home / "target", folder / "spoilt.html", is_simulated=True)
     write_report(built_warehouse, "VES/USDT", folder / "report.html")
     run_suite("core", built_warehouse, Parameters("run-3"), folder / "checks")
     with serving(folder) as served:
@@ -78,6 +78,7 @@ def test_dbts_page_shows_a_model_and_asks_nobody_for_anything(
     browser: Browser, address: str
 ) -> None:
     opened = browser.open(f"{address}/#!/model/model.p2p.{ABOUT}", seen("nickname"))
+    assert "Simulated data" not in opened.said["text"]
     assert [url for url in opened.requests if not url.startswith("data:")] == [f"{address}/"]
     assert opened.complaints == []
     assert HOSTILE not in opened.said["text"]
@@ -88,6 +89,7 @@ def test_what_a_description_holds_cannot_end_dbts_script_nor_run(
 ) -> None:
     opened = browser.open(f"{address}/spoilt.html#!/model/model.p2p.{ABOUT}", seen("nickname"))
     assert opened.said["owned"] == "undefined"
+    assert "Simulated data: what this warehouse holds comes from" in opened.said["text"]
     assert not any("dialog" in complaint for complaint in opened.complaints)
 
 
