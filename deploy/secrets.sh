@@ -39,13 +39,16 @@ keep admin/worker_password "$(random)"
 keep admin/analyst_password "$(random)"
 keep redis/password "$(random)"
 keep grafana/admin_password "$(random)"
+keep prefect/auth_string "p2p:$(random)"
 
 # What others need of these. The names of hosts and logins are those of docker-compose.yml.
 keep postgres/postgres_password "$(cat "$folder/admin/postgres_password")"
-keep admin/database_url \
-    "postgresql://owner:$(cat "$folder/admin/postgres_password")@postgres:5432/p2p?sslmode=disable"
-keep worker/database_url \
-    "postgresql://worker:$(cat "$folder/admin/worker_password")@postgres:5432/p2p?sslmode=disable"
+owner="postgresql://owner:$(cat "$folder/admin/postgres_password")@postgres:5432/p2p?sslmode=disable"
+worker="postgresql://worker:$(cat "$folder/admin/worker_password")@postgres:5432/p2p?sslmode=disable"
+# An outside PostgreSQL, where .env names one: at each start as it is then.
+put admin/database_url "${DATABASE_URL:-$owner}"
+put worker/database_url "${DATABASE_URL:-$worker}"
+keep worker/prefect_auth_string "$(cat "$folder/prefect/auth_string")"
 keep grafana/analyst_password "$(cat "$folder/admin/analyst_password")"
 keep redis/redis.conf "requirepass $(cat "$folder/redis/password")
 "

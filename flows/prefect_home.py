@@ -13,16 +13,25 @@ from pathlib import Path
 from typing import IO
 
 from flows.log import words_of
+from warehouse import masking
 from warehouse.errors import UserError
 from warehouse.masking import quoted, without_login
-from warehouse.settings import PROJECT_ROOT
+from warehouse.settings import PROJECT_ROOT, secret_in
 
 _LOOPBACK = "127.0.0.1"
 _FILES_OF_PREFECT = ("prefect.toml", "pyproject.toml", ".env")
 
 
 def prepare(home: Path) -> None:
-    """Set what the user did not set; must run before `prefect` is imported."""
+    """Set what the user did not set; must run before `prefect` is imported.
+
+    Raises:
+        UserError: the file that `PREFECT_API_AUTH_STRING_FILE` names cannot be read.
+    """
+    if file := os.environ.get("PREFECT_API_AUTH_STRING_FILE"):
+        secret = secret_in("PREFECT_API_AUTH_STRING_FILE", Path(file))
+        os.environ["PREFECT_API_AUTH_STRING"] = secret
+        masking.learn([secret])
     defaults = {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
                 continue
             if name in given or variable in given:
                 raise UserError(f"{variable} and {variable}_FILE are both set: unset one of them.")
-            given[name] = _secret_in(f"{variable}_FILE", Path(file))
+            given[name] = secret_in(f"{variable}_FILE", Path(file))
         return given
 
     @model_validator(mode="after")
@@ -284,7 +284,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise UserError(f"{PROJECT_ROOT / '.env'} cannot be read: {error}") from None
 
 
-def _secret_in(variable: str, file: Path) -> str:
+def secret_in(variable: str, file: Path) -> str:
     """The secret that a file holds; the line end that most editors write is none of it."""
     try:
         secret = file.expanduser().read_text(encoding="utf-8").strip()

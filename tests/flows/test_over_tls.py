@@ -21,7 +21,7 @@ from psycopg import sql
 from simulator.replay import Replay
 from simulator.server import Exchange
 from tests.conftest import PROJECT
-from tests.debian import Debian
+from tests.debian import BINARIES, Debian
 from tests.flows.conftest import PATIENCE, command, files_with, settings_at
 from tests.flows.recordings import recorded_frames, write_recordings
 from tests.monitoring.prometheus import free_port
@@ -43,6 +43,7 @@ class Line:
     home: Path
     said: str
     seen: set[str]
+    environment: dict[str, str]
 
     def connect(self, user: str) -> psycopg.Connection[tuple[object, ...]]:
         """A login over TLS."""
@@ -104,7 +105,7 @@ def line(
             assert process.returncode == 0, output
             said += output
         admin.execute(sql.SQL("alter role analyst login password {}").format(sql.Literal(SECRET)))
-        yield Line(debian, database, home, said, seen)
+        yield Line(debian, database, home, said, seen, environment)
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(database)))
         logins = sql.SQL(", ").join(map(sql.Identifier, (OWNER, WORKER)))
         admin.execute(sql.SQL("drop role loader, transformer, analyst, {}").format(logins))
@@ -197,3 +198,47 @@ def test_no_secret_reached_prefects_runs_and_artifacts(line: Line, prefect_serve
         assert not any(secret in answer.text for secret in SPELLINGS), kind
         if kind in ("flow_runs", "task_runs", "artifacts"):
             assert answer.json(), "there is something to look at"
+
+
+def test_a_restored_backup_goes_on_as_the_warehouse_would_have(line: Line, tmp_path: Path) -> None:
+    restored = f"restored_{uuid.uuid4().hex[:8]}"
+    dump = tmp_path / "p2p.dump"
+    try:
+        with psycopg.connect(line.debian.url(), autocommit=True) as admin:
+            admin.execute(
+                sql.SQL("create database {} owner {}").format(
+                    sql.Identifier(restored), sql.Identifier(OWNER)
+                )
+            )
+        owners = line.debian.url(OWNER, SECRET, restored)
+        source = line.debian.url(database=line.database)
+        for program in (
+            ["pg_dump", "--format=custom", "--no-owner", f"--file={dump}", source],
+            ["pg_restore", "--no-owner", "--no-privileges", f"--dbname={owners}", str(dump)],
+        ):
+            subprocess.run([BINARIES[-1] / program[0], *program[1:]], check=True)
+        before = versions(line, restored)
+        assert before == versions(line, line.database) > 0
+        for user, command_ in ((OWNER, "init"), (WORKER, "run")):
+            environment = {
+                **line.environment,
+                "DATABASE_URL": line.debian.url(user, SECRET, restored),
+                "P2P_HOME": str(tmp_path / "home"),
+            }
+            subprocess.run(command(command_), cwd=PROJECT, env=environment, check=True)
+        with psycopg.connect(line.debian.url(database=restored)) as connection:
+            assert connection.execute(
+                "select state, books_read, books_unchanged from ops.runs order by started_at"
+            ).fetchall() == [("success", 3, 0), ("success", 3, 2)], "the loader knows what it read"
+        assert versions(line, restored) == before
+    finally:
+        with psycopg.connect(line.debian.url(), autocommit=True) as admin:
+            admin.execute(f"drop database if exists {restored} with (force)".encode())
+
+
+def versions(line: Line, database: str) -> int:
+    """How many versions of offers a warehouse has."""
+    with psycopg.connect(line.debian.url(database=database)) as connection:
+        row = connection.execute("select count(*) from marts.fact_offers").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -42,7 +42,7 @@ def queries(kind: str) -> Iterator[Query]:
     """Every query that goes to a kind of data source."""
     for dashboard in DASHBOARDS:
         for panel in panels(dashboard):
-            for target in panel["targets"]:
+            for target in panel.get("targets", []):
                 if target["datasource"]["type"] == kind:
                     yield Query(dashboard, panel, target)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
-PATIENCE = 60.0  # seconds
+PATIENCE = 180.0  # seconds; on a busy machine a database takes its time to be made
 
 
 def free_port() -> int:
@@ -40,10 +40,16 @@ def backfill(openmetrics: str, folder: Path) -> Path:
 
 
 @contextmanager
-def running(arguments: list[str], port: int, ready: str, log: Path) -> Iterator[str]:
+def running(
+    arguments: list[str],
+    port: int,
+    ready: str,
+    log: Path,
+    environment: dict[str, str] | None = None,
+) -> Iterator[str]:
     """A server while the context is open; its address is given once `ready` answers."""
     with log.open("wb") as said:
-        process = subprocess.Popen(arguments, stdout=said, stderr=said)
+        process = subprocess.Popen(arguments, env=environment, stdout=said, stderr=said)
     try:
         address = f"http://127.0.0.1:{port}"
         until = time.monotonic() + PATIENCE

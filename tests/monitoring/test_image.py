@@ -19,7 +19,8 @@ def dockerfile(instruction: str) -> list[str]:
 
 
 def test_the_base_of_our_own_image_is_pinned_too() -> None:
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+", dockerfile("FROM")[0])
+    for base in dockerfile("FROM"):
+        assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+( AS build)?", base)
 
 
 def test_nothing_that_runs_from_the_image_tells_prefects_makers_of_it() -> None:
@@ -59,6 +60,8 @@ def test_the_steps_of_the_image_make_an_environment_that_runs_the_command(tmp_pa
     }
     owner = f"-o {os.getuid()} -g {os.getgid()}"
     for instruction, given in re.findall(r"(?m)^(COPY|RUN) (.+)$", text):
+        if given == "--from=build /app /app":
+            continue  # here it is the same folder
         if instruction == "COPY":
             copy(given.split(), app)
             continue
@@ -78,6 +81,12 @@ def test_the_steps_of_the_image_make_an_environment_that_runs_the_command(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert "serve" in done.stdout
+    libraries = {
+        folder.name.partition("-")[0]
+        for folder in app.glob(".venv/lib/*/site-packages/*.dist-info")
+    }
+    assert {"s3fs", "gcsfs", "adlfs"} < libraries
+    assert libraries.isdisjoint({"uv", "pip", "setuptools", "pytest", "mypy", "ruff", "sqlfluff"})
     home = tmp_path / "run" / "made" / "redis"
     assert home.stat().st_uid == (10001 if os.getuid() == 0 else os.getuid())
 
