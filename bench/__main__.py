@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench import first_page, history, moving, staleness
+from bench import first_page, forecasts, history, moving, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 from simulator.universe import FIATS
@@ -12,6 +12,7 @@ STALENESS = "staleness"
 HISTORY = "history"
 FIRST_PAGE = "first_page"
 MOVING = "moving"
+FORECASTS = "forecasts"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -36,8 +37,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE, MOVING),
-        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE, MOVING),
+        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS),
+        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS),
         help="beside the steps",
     )
     parser.add_argument(
@@ -72,6 +73,8 @@ def main() -> None:
         first_page.measure(figures)
     if MOVING in given.parts:
         moving.measure(figures)
+    if FORECASTS in given.parts:
+        forecasts.measure(figures)
     figures.write(LATEST)
 
 

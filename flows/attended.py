@@ -133,6 +133,11 @@ def nobody_listens() -> bool:
         return True
 
 
+def is_scheduled() -> bool:
+    """Whether a schedule started the run that this process is in."""
+    return _scheduled_run() is not None
+
+
 def _scheduled_run() -> FlowRun | None:
     context = FlowRunContext.get()
     run = context.flow_run if context else None

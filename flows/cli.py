@@ -14,6 +14,7 @@ from flows.commands.docs import docs
 from flows.commands.doctor import doctor
 from flows.commands.exchange import exchange
 from flows.commands.export import export
+from flows.commands.forecast import forecast
 from flows.commands.init import init
 from flows.commands.maintain import maintain
 from flows.commands.metrics import metrics
@@ -51,6 +52,7 @@ for command in (
     docs,
     init,
     maintain,
+    forecast,
     rebuild,
 ):
     app.command()(command)

@@ -124,3 +124,34 @@ class CycleProgress:
             completed=progress.books_done,
             detail=escape(f"{progress.offers:,} offers, {progress.message}"),
         )
+
+
+class PairProgress:
+    """One line that tells which pair is worked on; silent when nobody watches."""
+
+    def __init__(self) -> None:
+        """Nothing is shown before the context is entered."""
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task("reading candles", total=None)
+
+    def __enter__(self) -> PairProgress:
+        """Start to show."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the line away."""
+        self._bar.stop()
+
+    def pair(self, pair: str, done: int, of: int) -> None:
+        """Another pair began."""
+        self._bar.update(self._task, description=escape(pair), completed=done, total=of)

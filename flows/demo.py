@@ -37,9 +37,11 @@ def demo_settings(settings: Settings) -> Settings:
 
 def run_demo(settings: Settings) -> list[CycleOutcome]:
     """Run the cycles and return what each came to; `settings` are those of `demo_settings`."""
+    from flows.forecasting import forecast_prices
     from flows.running import cycle_function
     from simulator.market import Market
     from simulator.server import Exchange
+    from warehouse.postgres import open_warehouse
 
     begun = datetime.now(UTC) - timedelta(minutes=(CYCLES - 1) * MINUTES_BETWEEN)
     market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
@@ -65,6 +67,10 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
                     )
                 )
                 outcome = run_cycle()
+                if number == CYCLES - 1 and not stop.is_set():
+                    progress.step("forecast")  # for the last cycle to take into the marts
+                    with open_warehouse(settings) as warehouse:
+                        forecast_prices(warehouse, settings, clock_of(market.now)())
             outcomes.append(outcome)
             out.print(
                 f"Cycle {number} of {CYCLES}: {outcome.counts['books_read']:,} books, "

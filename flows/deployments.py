@@ -16,18 +16,20 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.catalogue import catalogue
 from flows.elt import elt
+from flows.forecast import forecast
 from flows.maintenance import maintenance
 
 _SERVED = "{} (p2p serve)"
-CYCLE = _SERVED.format("crawl-and-transform")
+CYCLE, FORECAST = (_SERVED.format(name) for name in ("crawl-and-transform", "forecast"))
 # The same beat whenever it was set up, and over restarts.
 _ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def deployments(interval: timedelta) -> list[RunnerDeployment]:
-    """The cycle every `interval`, the rest once a day, at a quiet hour and not together."""
+    """The cycle every `interval`, forecasts each hour, the rest once a day at a quiet hour."""
     planned: list[tuple[Flow[..., Any], str, Schedule]] = [
         (elt, CYCLE, Interval(interval, anchor_date=_ANCHOR)),
+        (forecast, FORECAST, Cron("25 * * * *", timezone="UTC")),
         (catalogue, _SERVED.format("catalogue"), Cron("10 3 * * *", timezone="UTC")),
         (maintenance, _SERVED.format("maintenance"), Cron("30 3 * * *", timezone="UTC")),
     ]

@@ -28,6 +28,7 @@ from warehouse.errors import UserError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -217,24 +218,34 @@ async def _runner(
     planned: list[RunnerDeployment], is_due: Callable[[], bool], stop: threading.Event
 ) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.runner import Runner
-    from prefect.settings import PREFECT_HOME
 
-    from flows.deployments import CYCLE
+    from flows.deployments import CYCLE, FORECAST
 
-    # One at a time, and no schedule without us: what nobody runs would pile up.
-    runner = Runner(name="p2p", limit=1, pause_on_shutdown=True)
-    # Prefect's place for it is the same for all users of a machine, and belongs to the first.
-    storage = runner._tmp_dir
-    runner._tmp_dir = PREFECT_HOME.value() / "runner_storage" / storage.name
+    # One at a time, but for forecasts: they have a turn of their own, or a cycle would wait.
+    runners = {is_forecast: _new_runner(is_forecast) for is_forecast in (False, True)}
     for deployment in planned:
+        runner = runners[deployment.name == FORECAST]
         deployment_id = await runner.aadd_deployment(deployment)
         if deployment.name == CYCLE and is_due():
             async with get_client() as client:
                 await client.create_flow_run_from_deployment(deployment_id)
-    running = asyncio.create_task(runner.start())
-    while not running.done() and not stop.is_set():
+    running = [asyncio.create_task(runner.start()) for runner in runners.values()]
+    while not any(task.done() for task in running) and not stop.is_set():
         await asyncio.sleep(_GLANCE_SECONDS)
-    if not running.done() and runner.started:
-        await runner.astop()
-    await running
+    for task, runner in zip(running, runners.values(), strict=True):
+        if not task.done() and runner.started:
+            await runner.astop()
+    await asyncio.gather(*running)
+
+
+def _new_runner(is_for_forecasts: bool) -> Runner:
+    from prefect.runner import Runner
+    from prefect.settings import PREFECT_HOME
+
+    # No schedule without us: what nobody runs would pile up.
+    name = "p2p-forecast" if is_for_forecasts else "p2p"
+    runner = Runner(name=name, limit=1, pause_on_shutdown=True)
+    # Prefect's place for it is the same for all users of a machine, and belongs to the first.
+    storage = runner._tmp_dir
+    runner._tmp_dir = PREFECT_HOME.value() / "runner_storage" / storage.name
+    return runner

@@ -31,6 +31,7 @@ _TYPES: dict[str, LiteralString] = {
     "string": "varchar",
     "int64": "bigint",
     "bool": "boolean",
+    "double": "double precision",
     "timestamp[us, tz=UTC]": "timestamp with time zone",
 }
 
@@ -48,6 +49,8 @@ _INDEXES: dict[str, LiteralString] = {
     "official_rates_load_id": "official_rates (_dlt_load_id)",
     "spot_prices_load_id": "spot_prices (_dlt_load_id)",
     "spot_prices_read_at": "spot_prices (read_at)",
+    "predictor_runs_load_id": "predictor_runs (_dlt_load_id)",
+    "price_forecasts_load_id": "price_forecasts (_dlt_load_id)",
 }
 
 _COUNTS: LiteralString = """

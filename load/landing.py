@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import dlt
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from load.destination import Destination
@@ -42,7 +43,10 @@ class Refused(Exception):
 
 
 class Landing:
-    """The one pipeline, `binance_p2p`, with its folder under `home`."""
+    """A pipeline, with its folder under `home`: that of the market, `binance_p2p`, or another.
+
+    Never two at a time of one name; of two names, as many as like.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Landing:
         warehouse: Warehouse,
         time: Timekeeper | None = None,
         stop: threading.Event | None = None,
+        name: str = SOURCE,
     ) -> None:
         """Open the pipeline; a working folder that cannot be read is thrown away.
 
@@ -59,7 +64,7 @@ class Landing:
             UserError: nothing can be written there.
         """
         self._time, self._stop = time or RealTime(), stop or threading.Event()
-        self._folder = home / "dlt"
+        self._folder, self._name = home / "dlt", name
         self._warehouse = warehouse
         self._destination = Destination(warehouse)
         os.environ["DLT_DATA_DIR"] = str(self._folder)
@@ -122,8 +127,12 @@ class Landing:
             UserError: the server is in trouble for longer, or the disk is full. The next run
                 finishes the load, or, where the disk is our own, reads its books again.
         """
+        return self.put(binance_p2p(batch, state.dump()), require)
+
+    def put(self, source: DltSource, require: Callable[[], None] = lambda: None) -> list[str]:
+        """Put the rows of a source into the warehouse, as `land` does with a batch."""
         try:
-            self._pipeline.extract(binance_p2p(batch, state.dump()), loader_file_format="parquet")
+            self._pipeline.extract(source, loader_file_format="parquet")
             _give_back()
             require()
             load_ids = self._patiently(self._finish)
@@ -149,11 +158,11 @@ class Landing:
 
     @property
     def _working_folder(self) -> Path:
-        return self._folder / "pipelines" / SOURCE
+        return self._folder / "pipelines" / self._name
 
     def _open(self) -> dlt.Pipeline:
         pipeline = dlt.pipeline(
-            SOURCE,
+            self._name,
             pipelines_dir=str(self._folder / "pipelines"),
             destination=self._destination,
             dataset_name=SCHEMA,

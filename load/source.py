@@ -136,11 +136,11 @@ def binance_p2p(batch: Batch, state: Mapping[str, Any]) -> list[DltResource]:
         "official_rates": _prices(batch, "official_rates"),
         "spot_prices": _prices(batch, "spot_prices"),
     }
-    resources = [_resource(name, table_rows) for name, table_rows in rows.items()]
+    resources = [resource_of(name, table_rows) for name, table_rows in rows.items()]
     return [*resources, _memory(state)]
 
 
-def _resource(name: str, rows: Iterable[dict[str, Any]]) -> DltResource:
+def resource_of(name: str, rows: Iterable[Mapping[str, Any]]) -> DltResource:
     """One table, a few rows at a time."""
 
     def extract() -> Iterator[pa.Table]:

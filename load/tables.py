@@ -9,8 +9,15 @@ from collections.abc import Mapping
 import pyarrow as pa  # type: ignore[import-untyped]
 
 _TIME = pa.timestamp("us", tz="UTC")
-_TEXT, _COUNT, _BOOL = pa.string(), pa.int64(), pa.bool_()
-_BOOK = {"fiat_code": _TEXT, "asset_code": _TEXT, "side": _TEXT}
+_TEXT, _COUNT, _BOOL, _REAL = pa.string(), pa.int64(), pa.bool_(), pa.float64()
+_PAIR = {"fiat_code": _TEXT, "asset_code": _TEXT}
+_BOOK = {**_PAIR, "side": _TEXT}
+
+LOSSES = (
+    "mae", "mase", "pinball_10", "pinball_50", "pinball_90", "crps", "coverage_80_pct",
+    "log_loss", "accuracy_pct",
+)  # fmt: skip
+"""Of `predictor_runs`: what is measured of a model, and of persistence beside it."""
 
 TABLES: Mapping[str, pa.Schema] = {
     name: pa.schema({**columns, "_dlt_load_id": _TEXT})
@@ -127,6 +134,53 @@ TABLES: Mapping[str, pa.Schema] = {
             "bid_quantity": _TEXT,
             "ask": _TEXT,
             "ask_quantity": _TEXT,
+        },
+        "predictor_models": {
+            "run_id": _TEXT,
+            "seen_at": _TIME,
+            "model_id": _TEXT,
+            "description": _TEXT,
+            "parameters": _TEXT,
+            "library": _TEXT,
+            "library_version": _TEXT,
+        },
+        "predictor_runs": {
+            "run_id": _TEXT,
+            "evaluated_at": _TIME,
+            **_PAIR,
+            "model_id": _TEXT,
+            "horizon_hours": _COUNT,
+            "first_cutoff_at": _TIME,
+            "last_cutoff_at": _TIME,
+            **dict.fromkeys(("n", "n_states", "n_blocks", "n_hours", "n_filled_hours"), _COUNT),
+            **dict.fromkeys(LOSSES, _REAL),
+            **dict.fromkeys((f"{loss}_persistence" for loss in LOSSES), _REAL),
+            "log_loss_base_rates": _REAL,
+            "accuracy_pct_base_rates": _REAL,
+            **dict.fromkeys(("skill", "skill_low", "skill_high"), _REAL),
+            "skill_over_base_rates": _REAL,
+            "interval_factor": _REAL,
+            "is_significant": _BOOL,
+            "is_conformal": _BOOL,
+        },
+        "price_forecasts": {
+            "run_id": _TEXT,
+            "made_at": _TIME,
+            **_PAIR,
+            "horizon_hours": _COUNT,
+            "reason": _TEXT,
+            "evaluation_id": _TEXT,
+            "model_id": _TEXT,
+            "states_model_id": _TEXT,
+            "n_hours": _COUNT,
+            "n_filled_hours": _COUNT,
+            **dict.fromkeys(("last_price", "point", "low_80", "high_80"), _REAL),
+            "down_probability": _REAL,
+            "flat_probability": _REAL,
+            "up_probability": _REAL,
+            "interval_factor": _REAL,
+            "origin_at": _TIME,
+            "target_at": _TIME,
         },
     }.items()
 }

@@ -69,6 +69,36 @@ create table if not exists staging.spot_prices (
     quote_asset varchar, bid varchar, bid_quantity varchar, ask varchar, ask_quantity varchar,
     _dlt_load_id varchar
 );
+create table if not exists staging.predictor_models (
+    run_id varchar, seen_at timestamptz, model_id varchar, description varchar, parameters varchar,
+    library varchar, library_version varchar, _dlt_load_id varchar
+);
+create table if not exists staging.predictor_runs (
+    run_id varchar, evaluated_at timestamptz, fiat_code varchar, asset_code varchar,
+    model_id varchar, horizon_hours bigint, first_cutoff_at timestamptz, last_cutoff_at timestamptz,
+    n bigint, n_states bigint, n_blocks bigint, n_hours bigint, n_filled_hours bigint,
+    mae double precision, mase double precision, pinball_10 double precision,
+    pinball_50 double precision, pinball_90 double precision, crps double precision,
+    coverage_80_pct double precision, log_loss double precision, accuracy_pct double precision,
+    mae_persistence double precision, mase_persistence double precision,
+    pinball_10_persistence double precision, pinball_50_persistence double precision,
+    pinball_90_persistence double precision, crps_persistence double precision,
+    coverage_80_pct_persistence double precision, log_loss_persistence double precision,
+    accuracy_pct_persistence double precision, log_loss_base_rates double precision,
+    accuracy_pct_base_rates double precision, skill double precision, skill_low double precision,
+    skill_high double precision, skill_over_base_rates double precision,
+    interval_factor double precision, is_significant boolean, is_conformal boolean,
+    _dlt_load_id varchar
+);
+create table if not exists staging.price_forecasts (
+    run_id varchar, made_at timestamptz, fiat_code varchar, asset_code varchar,
+    horizon_hours bigint, reason varchar, evaluation_id varchar, model_id varchar,
+    states_model_id varchar, n_hours bigint, n_filled_hours bigint, last_price double precision,
+    point double precision, low_80 double precision, high_80 double precision,
+    down_probability double precision, flat_probability double precision,
+    up_probability double precision, interval_factor double precision, origin_at timestamptz,
+    target_at timestamptz, _dlt_load_id varchar
+);
 create index if not exists pages_snapshot on staging.pages (snapshot_id);
 create index if not exists pages_load on staging.pages (_dlt_load_id);
 create index if not exists snapshots_load on staging.snapshots (_dlt_load_id);

@@ -273,6 +273,7 @@ def test_a_worker_on_a_pool_survives_being_killed_and_does_not_make_up_for_what_
     try:
         for arguments in (
             ["work-pool", "create", "market", "--type", "process"],
+            ["work-pool", "create", "forecasts", "--type", "process"],
             ["--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
         ):
             subprocess.run([PREFECT, *arguments], cwd=PROJECT, env=environment, check=True)
