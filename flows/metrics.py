@@ -261,6 +261,14 @@ def _aged(sight: Sight, now: datetime) -> Iterator[Metric]:
         age = (now - book.complete_at).total_seconds() if book.complete_at else math.inf
         books.add_metric([book.pair, book.side], age)
     yield books
+    alerts = GaugeMetricFamily(
+        "p2p_market_alert",
+        "Alerts of the market that have not cooled down, by rule; pairs of P2P_HOT by name.",
+        labels=["rule", "pair"],
+    )
+    for alert in sight.alerts:
+        alerts.add_metric([alert.rule, alert.pair], alert.count)
+    yield alerts
 
 
 def _gauge(name: str, explained: str, value: float) -> GaugeMetricFamily:

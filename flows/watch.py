@@ -186,6 +186,29 @@ left join marts.data_health as health
         and sides.side = health.side
 """
 
+# Pairs by name only where they are named in the settings: what the exchange lists makes no series.
+_ALERTS = """
+select
+    alerts.rule,
+    case when wanted.fiat is null then 'other' else wanted.fiat || '/' || wanted.asset end as pair,
+    count(*) as count
+from marts.market_alerts as alerts
+left join unnest(%s::text[], %s::text[]) as wanted (fiat, asset)
+    on alerts.fiat_code = wanted.fiat and alerts.asset_code = wanted.asset
+where alerts.fired_at <= %s and alerts.cooled_at > %s
+group by 1, 2
+order by 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """How many alerts of a rule have not cooled down, for a watched pair or for the rest."""
+
+    rule: str
+    pair: str
+    count: int
+
 
 @dataclass(frozen=True)
 class Book:
@@ -217,6 +240,7 @@ class Sight:
     stale_books: int | None = None
     coverage: float | None = None
     books: tuple[Book, ...] = ()
+    alerts: tuple[Alerts, ...] = ()
 
 
 class Watch:
@@ -234,15 +258,18 @@ class Watch:
         sums, is_running = self._add_up(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
             latest = cursor.execute(_LATEST).fetchone() or {}
-            has_health = cursor.execute("select to_regclass('marts.data_health') as it").fetchone()
             health: dict[str, Any] = {}
+            alerts: tuple[Alerts, ...] = ()
             books = tuple(
                 Book(f"{fiat}/{asset}", side) for fiat, asset in self._hot for side in SIDES
             )
-            if has_health and has_health["it"]:
+            fiats, assets = ([pair[part] for pair in self._hot] for part in (0, 1))
+            if _is_there(connection, "marts.data_health"):
                 health = cursor.execute(_HEALTH).fetchone() or {}
-                fiats, assets = ([pair[part] for pair in self._hot] for part in (0, 1))
                 books = tuple(Book(**row) for row in cursor.execute(_BOOKS, [fiats, assets]))
+            if _is_there(connection, "marts.market_alerts"):
+                standing = cursor.execute(_ALERTS, [fiats, assets, at, at])
+                alerts = tuple(Alerts(**row) for row in standing)
         return Sight(
             at=at,
             sums=sums,
@@ -262,6 +289,7 @@ class Watch:
             stale_books=health.get("stale"),
             coverage=health.get("coverage"),
             books=books,
+            alerts=alerts,
         )
 
     def _add_up(self, connection: psycopg.Connection[Any]) -> tuple[Sums, bool]:
@@ -285,6 +313,11 @@ class Watch:
 def _sums(connection: psycopg.Connection[Any], run_ids: list[str]) -> Sums:
     found = connection.execute(_SUMS, {"run_ids": run_ids})
     return Counter({(name, label): value for name, label, value in found})
+
+
+def _is_there(connection: psycopg.Connection[Any], table: str) -> bool:
+    row = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
+    return bool(row and row[0])
 
 
 def _covered_until(connection: psycopg.Connection[Any], at: datetime) -> datetime | None:

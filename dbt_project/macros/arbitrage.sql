@@ -45,3 +45,12 @@
         delete from {{ this }} where {{ is_among('run_id', touched) }}
     {% endif %}
 {% endmacro %}
+
+{#- Returns a scalar query: for how many minutes after its cycle a walk can get its outcome. -#}
+{% macro hindsight_minutes() -%}
+    (
+        select max(waits.threshold)
+        from {{ ref('arbitrage_rules') }} as waits
+        where waits.rule = 'hindsight_max_minutes'
+    )
+{%- endmacro %}

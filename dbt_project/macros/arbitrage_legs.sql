@@ -15,6 +15,31 @@
 {%- endmacro %}
 
 {#-
+    Returns a lateral join that gives one row per ticket of `capacity`, a row of
+    `int_book_capacity`, with what its whole book does with it, by any payment method.
+-#}
+{% macro executable_tickets(capacity, name) -%}
+    {{ unnest_together(
+        [
+            capacity ~ '.tickets',
+            row_of(capacity ~ '.sweep_prices', 1),
+            row_of(capacity ~ '.fill_ratios', 1),
+            row_of(capacity ~ '.single_order_prices_eligible', 1),
+        ],
+        name,
+        ['ticket_usd', 'sweep_price', 'fill_ratio', 'single_order_price_eligible'],
+    ) }}
+{%- endmacro %}
+
+{#- Returns an aggregate over the legs of a walk: the product of a column, in which nulls are 1. -#}
+{% macro product_of_legs(column) -%}
+    {%- for leg in range(1, 5) %}
+        coalesce(max(case when leg = {{ leg }} then {{ column }} end), 1)
+        {{- ' *' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#-
     Returns a query of one row per cycle of `runs` (run_id, as_of), book and ticket that it fills.
     `rules` has the thresholds of `arbitrage_rules` by time.
 -#}
@@ -155,16 +180,7 @@
             ['earlier.snapshot_id = charged.snapshot_id', 'earlier.usd_price is not null'],
             'snapshot_at',
         ) }}
-        {{ unnest_together(
-            [
-                'capacity.tickets',
-                row_of('capacity.sweep_prices', 1),
-                row_of('capacity.fill_ratios', 1),
-                row_of('capacity.single_order_prices_eligible', 1),
-            ],
-            'tickets',
-            ['ticket_usd', 'sweep_price', 'fill_ratio', 'single_order_price_eligible'],
-        ) }}
+        {{ executable_tickets('capacity', 'tickets') }}
         where {{ executable_price('tickets') }} is not null
 
     )

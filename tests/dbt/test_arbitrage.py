@@ -17,8 +17,16 @@ from tests.dbt.test_market import reading
 from tests.landing import Rate, Reading, land, land_prices
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-MARTS = ("trade_steps", "arbitrage_cycles", "arbitrage_runs", "pivots")
+MARTS = (
+    "trade_steps",
+    "arbitrage_cycles",
+    "arbitrage_runs",
+    "pivots",
+    "arbitrage_outcomes",
+    "market_alerts",
+)
 RUN = ("run", "--select", *(f"+{mart}" for mart in MARTS))
+WALKS = ("run", "--select", "+arbitrage_runs")
 FREE_FROM = NOON + timedelta(days=20, hours=-1)
 """From when, in these tests, a coin is sent for nothing."""
 
@@ -109,7 +117,7 @@ def test_the_best_walk_of_each_shape_is_the_one_that_networkx_finds_among_all(
         rates[at] = {f: level * (1 + chance.gauss(0, 0.02)) for f, level in LEVEL.items()}
         official = [Rate(fiat, at, f"{rate:.10f}") for fiat, rate in rates[at].items()]
         land_prices(connection, f"prices-{number}", official, prices[at], at=at)
-    dbt(*RUN)
+    dbt(*WALKS)
 
     executable = fetch(
         connection, "select * from marts.executable_prices where payment_method = 'any'"
@@ -153,7 +161,22 @@ def test_the_best_walk_of_each_shape_is_the_one_that_networkx_finds_among_all(
     assert signs == {True, False}
 
 
-def test_however_loads_arrive_the_walks_are_those_of_a_rebuild(
+@pytest.fixture
+def eager_alerts(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A rule of each kind that fires at little, and cools down within two cycles."""
+    for kind in ("spread", "premium", "price_move", "depth_fallen", "arbitrage_net"):
+        connection.execute(
+            "insert into marts.alert_rules"
+            " (rule, kind, fiat_code, asset_code, valid_from, threshold, cool_down_minutes, source)"
+            " values (%s, %s, '*', '*', '2020-01-01', 0.2, 50, 'test')",
+            (f"eager {kind}", kind),
+        )
+    yield
+    connection.execute("delete from marts.alert_rules where source = 'test'")
+
+
+@pytest.mark.usefixtures("eager_alerts")
+def test_however_loads_arrive_walks_and_alerts_are_those_of_a_rebuild(
     connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
 ) -> None:
     """Five cycles that read a part of the books each, in loads that come out of order."""
@@ -161,8 +184,8 @@ def test_however_loads_arrive_the_walks_are_those_of_a_rebuild(
     for number in range(5):
         chance = random.Random(100 + number)
         at = NOON + timedelta(minutes=40 * number)
-        whole = market(chance, at, 3)
-        loads.append((chance.sample(whole, len(whole) * 2 // 3), spot(chance), at))
+        whole = market(chance, at)
+        loads.append((chance.sample(whole, len(whole) * 5 // 6), spot(chance), at))
     rates = [Rate(fiat, NOON - timedelta(days=1), f"{level}") for fiat, level in LEVEL.items()]
     for group in [[2], [0, 4], [1, 3]]:
         for number in group:
@@ -176,9 +199,13 @@ def test_however_loads_arrive_the_walks_are_those_of_a_rebuild(
     for mart in MARTS:
         assert told[mart] == rows(f"select m::text from marts.{mart} as m order by 1"), mart
         assert len(told[mart]) >= 5, mart
-    assert {row[0] for row in rows("select distinct shape from marts.arbitrage_cycles")} == set(
-        SHAPES
-    )
+    for mart in ("arbitrage_cycles", "arbitrage_outcomes"):
+        assert {row[0] for row in rows(f"select shape from marts.{mart}")} == set(SHAPES), mart
+    assert len(rows("select distinct rule from marts.market_alerts where rule ~ 'eager'")) == 5
+    assert {row[0] for row in rows("select is_filled from marts.arbitrage_outcomes")} == {
+        True,
+        False,
+    }
 
 
 def crowd(price: str, count: int = 6, largest: str = "100", method: str = "Wise") -> list[Offer]:
@@ -214,7 +241,7 @@ def test_a_walk_is_as_old_thin_and_doubtful_as_the_worst_of_its_legs(
             for age in (late + 40, late + 20, late)
         ]
         land(connection, name, readings, run_id=name)
-    dbt(*RUN)
+    dbt(*WALKS)
 
     told = rows(
         "select run_id, net_pct, capacity_usd, n_eligible, oldest_leg_minutes, is_fresh,"

@@ -250,6 +250,30 @@ def test_watched_books_have_an_age_each_and_nothing_else_of_the_market_a_name(
     assert not [label for label in labels if label.isdigit() and len(label) > 6]
 
 
+def test_an_alert_of_the_market_is_shown_until_it_has_cooled_down_with_the_name_of_a_watched_pair(
+    built_warehouse: Warehouse, settings: Settings
+) -> None:
+    """A dollar costs half more than officially in VES, on each of the three days."""
+    with built_warehouse.connect() as connection:
+        fired = connection.execute(
+            "select fiat_code, fired_at, cooled_at from marts.market_alerts"
+            " where rule = 'high_premium' order by fired_at"
+        ).fetchall()
+    assert len(fired) > 1
+    assert {fiat for fiat, _, _ in fired} == {"VES"}
+    hot = settings.model_copy(update={"hot": (("VES", "USDT"),)})
+    (_, first_at, cooled_at), *_ = fired
+
+    def shown_at(now: datetime, these: Settings, pair: str) -> float | None:
+        seen = values(WarehouseMetrics(these, built_warehouse, clock=lambda: now))
+        return seen.get(("p2p_market_alert", "high_premium", pair))
+
+    assert shown_at(first_at - timedelta(seconds=1), hot, "VES/USDT") is None
+    assert shown_at(first_at, hot, "VES/USDT") == 1
+    assert shown_at(cooled_at - timedelta(seconds=1), hot, "VES/USDT") == 1
+    assert shown_at(first_at, settings, "other") == 1
+
+
 def test_scrapes_are_answered_at_the_port_and_a_port_that_is_taken_is_said(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:

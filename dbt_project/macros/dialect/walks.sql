@@ -4,7 +4,7 @@
     start of a run; an engine with a fold over arrays needs none.
 -#}
 
-{#- Runs the statement that makes the function of `walked`. -#}
+{#- Runs the statements that make the functions of `walk` and `firings`. -#}
 {% macro prepare_walks() %}
     {{ return(adapter.dispatch('prepare_walks', 'p2p')()) }}
 {%- endmacro %}
@@ -68,7 +68,26 @@
             order_counts := order_counts || orders;
         end loop;
     end
-    $walk$
+    $walk$;
+    create or replace function ops.fired(
+        times timestamptz [],
+        cool_downs numeric [],
+        cooled_at timestamptz,
+        out firings timestamptz []
+    )
+    language plpgsql immutable parallel safe
+    as $fire$
+    declare
+        ready_at timestamptz := coalesce(cooled_at, '-infinity');
+    begin
+        for nth in 1..coalesce(array_length(times, 1), 0) loop
+            if times[nth] >= ready_at then
+                firings := firings || times[nth];
+                ready_at := times[nth] + interval '1 minute' * cool_downs[nth];
+            end if;
+        end loop;
+    end
+    $fire$
 {% endmacro %}
 
 {#-
@@ -92,4 +111,16 @@
         {{ eligible }},
         {{ digits }}
     ) as {{ name }}
+{%- endmacro %}
+
+{#-
+    Returns an array: which of `times`, ascending, fire, each once the one before has cooled down
+    for its minutes; none before `cooled_at`, where that is not null.
+-#}
+{% macro firings(times, cool_downs, cooled_at) -%}
+    {{ return(adapter.dispatch('firings', 'p2p')(times, cool_downs, cooled_at)) }}
+{%- endmacro %}
+
+{% macro default__firings(times, cool_downs, cooled_at) -%}
+    ops.fired({{ times }}, {{ cool_downs }}, {{ cooled_at }})
 {%- endmacro %}

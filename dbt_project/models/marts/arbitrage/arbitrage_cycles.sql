@@ -107,13 +107,8 @@ walked as (
             end
         ) as second_asset_code,
         count(*)::integer as n_legs,
-        {% for rate in ['rate', 'net_rate'] %}
-            max(case when leg = 1 then {{ rate }} end)
-            {% for leg in [2, 3, 4] %}
-                * coalesce(max(case when leg = {{ leg }} then {{ rate }} end), 1)
-            {% endfor %}
-                as {{ rate }},
-        {% endfor %}
+        {{ product_of_legs('rate') }} as rate,
+        {{ product_of_legs('net_rate') }} as net_rate,
         min(capacity_usd) as capacity_usd,
         min(n_eligible) as n_eligible,
         min(n_advertisers) as n_advertisers,
