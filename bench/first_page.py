@@ -4,7 +4,7 @@ A reading of many pages could stop after its first when that page and the total 
 `missed` is the share of all changed offers that nobody would then see, `saved` the share of the
 requests that nobody would send. Once for all books of more than a page, once for those alone of
 which less changed until then than of the usual one. The loader does without: see
-docs/adr/0021-every-page-of-a-reading.md.
+docs/adr/0004-what-a-snapshot-proves.md.
 """
 
 from collections import Counter, deque

@@ -4,7 +4,8 @@ dlt would write a URL of its own, in which a space or a plus of a password, of a
 socket's path is lost, and ask for options of a session, which a pooler refuses.
 
 A new ADBC database asks for every type there is, each table's row among them, before the first row
-goes in. dlt makes one for each file it loads, and half of a file's time was spent so (ADR 32).
+goes in. dlt makes one for each file it loads, which took half of the time of a file. Connections of
+one load are therefore clones of the first: loading takes 1.15 times as long as `COPY`, not 1.33.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from warehouse.settings import PROJECT_ROOT, Settings
 README = PROJECT_ROOT / "README.md"
 OVERVIEW = PROJECT_ROOT / "dbt_project" / "docs" / "overview.md"
 COOKBOOK = PROJECT_ROOT / "docs" / "cookbook.md"
-DECISIONS = sorted((PROJECT_ROOT / "docs" / "adr").glob("*.md"))
+DECISIONS = sorted((PROJECT_ROOT / "docs" / "adr").glob("[0-9]*.md"))
 DOCUMENTS = [README, OVERVIEW, *sorted((PROJECT_ROOT / "docs").rglob("*.md"))]
 TEXT = {document: document.read_text(encoding="utf-8") for document in DOCUMENTS}
 EVERYTHING = "\n".join(TEXT.values())
@@ -184,14 +184,18 @@ def test_every_test_that_a_promise_names_is_there() -> None:
     assert named - set(re.findall(r"(?m)^def (test_\w+)", source)) == set()
 
 
-def test_decisions_are_numbered_and_say_what_they_cost() -> None:
+def test_decisions_are_numbered_listed_and_of_one_form() -> None:
+    index = TEXT[PROJECT_ROOT / "docs" / "adr" / "README.md"]
     assert [path.name[:4] for path in DECISIONS] == [
         f"{number:04}" for number in range(1, len(DECISIONS) + 1)
     ]
+    assert re.findall(r"\]\((.+?)\)", index) == [path.name for path in DECISIONS]
     for path in DECISIONS:
         assert TEXT[path].startswith(f"# {int(path.name[:4])}. ")
-        assert re.findall(r"(?m)^\*\*(.+?)\.\*\*", TEXT[path])[:2] == ["Context", "Decision"]
-        assert "\n**What it costs.**\n- " in TEXT[path], path.name
+        head = r"\n\n- Status: \w+\n- Date: \d{4}-\d\d-\d\d(, amended \d{4}-\d\d-\d\d)?\n\n## "
+        assert re.search(head, TEXT[path]), path.name
+        sections = re.findall(r"(?m)^## (.+)$", TEXT[path])
+        assert sections == ["Context", "Decision", "Consequences"], path.name
 
 
 def test_the_picture_of_the_demo_loads_nothing_from_anywhere() -> None:
