@@ -38,6 +38,8 @@ def land_market(connection: psycopg.Connection[Any], days: Iterable[int] = range
         readings = [_reading(book, day, number) for number in range(READINGS) for book in books]
         land(connection, f"{day + 1}", readings, run_id=f"run-{day + 1}")
         _land_rates(connection, day)
+        if day == DAYS - 1:
+            _land_forecasts(connection, START + timedelta(days=day, hours=3, minutes=25))
 
 
 def _land_rates(connection: psycopg.Connection[Any], day: int) -> None:
@@ -47,6 +49,48 @@ def _land_rates(connection: psycopg.Connection[Any], day: int) -> None:
     bank = Rate("VES", at, f"{390 + day}", "bank", f"{385 + day}", f"{395 + day}", source="BCV")
     told = [*rates, bank] if day < DAYS - 1 else []
     land_prices(connection, f"{day + 101}", told, {"USDC": ("0.9998", "1.0000")}, at=at)
+
+
+SKILLS = {("drift", 1): 0.125, ("persistence", 1): 0.0, ("persistence", 24): 0.0}
+"""By model and hours ahead; a price is forecast to rise from 600 by eight times the skill."""
+EVALUATION = "made-up"
+
+
+def _land_forecasts(connection: psycopg.Connection[Any], at: datetime) -> None:
+    """Forecasts of one pair: by a model with skill for an hour, by none for a day."""
+    load, pair = "201", ("VES", "USDT")
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "insert into staging._dlt_loads (load_id, schema_name, status)"
+            " values (%s, 'forecasts', 0)",
+            [load],
+        )
+        for (model, hours), skill in SKILLS.items():
+            cursor.execute(
+                "insert into staging.predictor_runs (run_id, evaluated_at, fiat_code, asset_code,"
+                " model_id, horizon_hours, first_cutoff_at, last_cutoff_at, n, n_blocks, n_hours,"
+                " n_filled_hours, coverage_80_pct, skill, skill_low, skill_high, interval_factor,"
+                " is_significant, is_conformal, _dlt_load_id) values (%s, %s, %s, %s, %s, %s, %s,"
+                " %s, 40, 40, 700, 20, 81, %s, %s, %s, 1, %s, false, %s)",
+                [
+                    *(EVALUATION, at, *pair, model, hours, at - timedelta(days=20), at),
+                    *(skill, skill / 2, 1.5 * skill, skill > 0, load),
+                ],
+            )
+        for model, hours in (("drift", 1), ("persistence", 24)):
+            over = at.replace(minute=0)
+            cursor.execute(
+                "insert into staging.price_forecasts (run_id, made_at, fiat_code, asset_code,"
+                " horizon_hours, evaluation_id, model_id, states_model_id, n_hours, n_filled_hours,"
+                " last_price, point, low_80, high_80, down_probability, flat_probability,"
+                " up_probability, interval_factor, origin_at, target_at, _dlt_load_id)"
+                " values (%s, %s, %s, %s, %s, %s, %s, 'persistence', 700, 20, 600, %s, 590, 610,"
+                " 0.25, 0.5, 0.25, 1, %s, %s, %s)",
+                [
+                    *(EVALUATION, at, *pair, hours, EVALUATION, model),
+                    *(600 + 8 * SKILLS[model, hours], over, over + timedelta(hours=hours), load),
+                ],
+            )
 
 
 def _reading(book: Book, day: int, number: int) -> Reading:

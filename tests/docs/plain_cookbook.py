@@ -11,7 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 from tests.landing import Book
-from tests.made_up_market import CUT_SHORT, DAYS, HOSTILE, OFFERS, READINGS, SWAPPED, offer
+from tests.made_up_market import (
+    CUT_SHORT,
+    DAYS,
+    HOSTILE,
+    OFFERS,
+    READINGS,
+    SKILLS,
+    SWAPPED,
+    offer,
+)
 
 BUY: Book = ("VES", "USDT", "BUY")
 SELL: Book = ("VES", "USDT", "SELL")
@@ -205,7 +214,54 @@ def turnover() -> Answer:
     ]
 
 
+def next_states() -> Answer:
+    """21: the states of the middle price by the hour, which has two readings but for the last."""
+    found: Counter[tuple[str, str]] = Counter()
+    for day in range(DAYS):
+        closes: list[dict[int, Decimal]] = [
+            {
+                number // 2: reference(book, day * READINGS + number)
+                for number in range(READINGS)
+                if is_trusted(book, day * READINGS + number)
+            }
+            for book in (BUY, SELL)
+        ]
+        mids = {
+            hour: (closes[0][hour] + closes[1][hour]) / 2
+            for hour in closes[0].keys() & closes[1].keys()
+        }
+        moves = {
+            hour: 100 * (mids[hour] / mids[hour - 1]).ln() for hour in mids if hour - 1 in mids
+        }
+        states = {
+            hour: "up" if move > Decimal("0.1") else "down" if move < Decimal("-0.1") else "flat"
+            for hour, move in moves.items()
+        }
+        found.update((states[hour - 1], states[hour]) for hour in states if hour - 1 in states)
+    return [
+        {"state": state, "next_state": following, "n": found[state, following]}
+        for state in ("down", "flat", "up")
+        for following in ("down", "flat", "up")
+    ]
+
+
+def tomorrow() -> Answer:
+    """22: what the made-up forecast says, beside the skill of its model."""
+    return [
+        {
+            "horizon_hours": hours,
+            "forecast": 600 + 8 * Decimal(str(SKILLS[model, hours])),
+            "model_id": model,
+            "has_skill": SKILLS[model, hours] > 0,
+            "skill_pct": 100 * Decimal(str(SKILLS[model, hours])),
+            "covered_pct": 81,
+            "reason": None,
+        }
+        for model, hours in (("drift", 1), ("persistence", 24))
+    ]
+
+
 PLAIN: dict[int, Callable[[], Answer]] = {
     1: now, 5: hundred_dollars_by_method, 6: amounts, 11: bait, 13: untrusted, 14: premiums,
-    17: concentration, 18: largest, 19: turnover,
+    17: concentration, 18: largest, 19: turnover, 21: next_states, 22: tomorrow,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from flows.transform import run_dbt
 from forecast.models import MODELS
 from forecast.rules import HORIZONS
 from tests.forecast.walks import trend
+from tests.made_up_market import EVALUATION
 from warehouse.errors import AlreadyRunning, UserError
 from warehouse.postgres import Warehouse, single_writer
 from warehouse.settings import Settings, load_settings
@@ -46,6 +47,8 @@ class Place:
 
     def rows(self, mart: str, condition: str = "true") -> Rows:
         """The rows of a mart, in the order of its key."""
+        if mart != "predictor_models":
+            condition += f" and evaluation_id is distinct from '{EVALUATION}'"
         query = f"select * from marts.{mart} where {condition} order by 1, 2, 3, 4, 5"
         with self.warehouse.connect() as connection:
             cursor = connection.cursor(row_factory=psycopg.rows.dict_row)

@@ -58,6 +58,30 @@ def test_a_whole_warehouse_leaves_nothing_out_and_tells_sources_dates_and_ages(
     assert "maker_side_mismatch" in pair
 
 
+def test_a_forecast_stands_beside_its_skill_and_states_beside_their_error(
+    built_warehouse: Warehouse,
+) -> None:
+    with built_warehouse.connect() as connection:
+        marts = Marts(connection, NOW)
+        shown = section(pair_page(marts, "VES/USDT"), "what-may-come")
+        other = section(pair_page(marts, "ARS/USDT"), "what-may-come")
+        connection.execute(
+            "update marts.price_forecasts set reason = 'too_little_history', point = null"
+        )
+        without = section(pair_page(marts, "VES/USDT"), "what-may-come")
+        connection.rollback()
+    rows = re.findall(r"<tr>.*?</tr>", shown, re.DOTALL)
+    assert [
+        row for row in rows if "<td>1 h</td>" in row and "<b>601</b>" in row and "drift<" in row
+    ]
+    assert "12.5% (6.3% to 18.8%)" in shown or "12.5% (6.2% to 18.8%)" in shown
+    assert [row for row in rows if "<td>24 h</td>" in row and "persistence (no skill)" in row]
+    assert re.search(r"<td>hour</td><td><b>(down|flat|up)</b></td>", shown)
+    assert "±" in shown
+    assert "No forecast was made yet" in other
+    assert "No forecast: too little history (700 covered hours)." in without
+
+
 def test_pages_of_simulated_data_say_so(built_warehouse: Warehouse) -> None:
     banner = '<p class="simulated" role="note">Simulated data: '
     with built_warehouse.connect() as connection:
