@@ -61,7 +61,7 @@ run: setup ## Run one cycle over the real market
 WORKERS = $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n < 4 ? n : 4)))
 
 test: setup ## Run the tests: all of them, or make test TESTS=tests/load
-	@$(BIN)/pytest -q -rs --durations=10 --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/pytest -q --durations=10 --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 lint: lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house ## Check style, types, imports, SQL, dbt's project, the lock and the house
 
