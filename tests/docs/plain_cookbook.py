@@ -103,19 +103,57 @@ def hundred_dollars_by_method() -> Answer:
     ]
 
 
+def mean_price(book: Book, dollars: int) -> Decimal:
+    """What several orders, the best first, come to for an asset, for so many dollars in all."""
+    amount = left = dollars * reference(book, LAST)
+    taken = Decimal(0)
+    for one in eligible(book, LAST):
+        take = min(one["quantity"], one["most"] / one["price"], left / one["price"])
+        if left > 0 and take * one["price"] >= one["least"]:
+            taken, left = taken + take, left - take * one["price"]
+    assert abs(left) < Decimal("1e-12")
+    return amount / taken
+
+
 def amounts() -> Answer:
     """6: the mean price of several orders, from the cheapest on."""
-    offers = eligible(BUY, LAST)
+    return [
+        {"ticket_usd": Decimal(dollars), "sweep_price": round(mean_price(BUY, dollars), 6)}
+        for dollars in (20, 50, 100, 200, 500, 1000)
+    ]
+
+
+def walks() -> Answer:
+    """23: nothing but both sides of one pair; for each amount the fiat that loses least."""
     answer = []
-    for dollars in (20, 50, 100, 200, 500, 1000):
-        amount = left = dollars * reference(BUY, LAST)
-        taken = Decimal(0)
-        for one in offers:
-            take = min(one["quantity"], one["most"] / one["price"], left / one["price"])
-            if left > 0 and take * one["price"] >= one["least"]:
-                taken, left = taken + take, left - take * one["price"]
-        assert abs(left) < Decimal("1e-12")
-        answer.append({"ticket_usd": Decimal(dollars), "sweep_price": round(amount / taken, 6)})
+    for dollars in (20, 50, 100, 200, 500, 1000, 5000, 10000):
+        nets = {
+            fiat: mean_price((fiat, "USDT", "SELL"), dollars)
+            / mean_price((fiat, "USDT", "BUY"), dollars)
+            for fiat in ("VES", "ARS")
+        }
+        best = max(nets, key=lambda fiat: nets[fiat])
+        answer.append(
+            {
+                "shape": "one_book",
+                "fiat_code": best,
+                "ticket_usd": Decimal(dollars),
+                "net_pct": round(100 * (nets[best] - 1), 3),
+                "capacity_usd": Decimal(10000),
+                "is_one_method": True,
+            }
+        )
+    return answer
+
+
+def alerts() -> Answer:
+    """24: from the first reading of each day a dollar costs half more in VES than officially."""
+    answer = []
+    for day, rate in enumerate((400, 401, 401)):
+        step = day * READINGS
+        mid = (reference(BUY, step) + reference(SELL, step)) / 2
+        premium = round(100 * (mid / rate - 1), 2)
+        answer.append({"rule": "high_premium", "fiat_code": "VES", "observed": premium})
     return answer
 
 
@@ -263,5 +301,6 @@ def tomorrow() -> Answer:
 
 PLAIN: dict[int, Callable[[], Answer]] = {
     1: now, 5: hundred_dollars_by_method, 6: amounts, 11: bait, 13: untrusted, 14: premiums,
-    17: concentration, 18: largest, 19: turnover, 21: next_states, 22: tomorrow,
+    17: concentration, 18: largest, 19: turnover, 21: next_states, 22: tomorrow, 23: walks,
+    24: alerts,
 }  # fmt: skip
