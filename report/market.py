@@ -20,6 +20,7 @@ from report.sections import (
     market_prices,
     market_spreads,
     market_turnover,
+    market_walks,
 )
 
 SECTIONS: dict[str, Callable[[Marts], Section]] = {
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Marts], Section]] = {
     "concentration": market_concentration.write,
     "largest books": market_books.write,
     "turnover": market_turnover.write,
+    "walks": market_walks.write,
     "health": market_health.write,
 }
 

@@ -101,6 +101,19 @@ def section(page: str, name: str) -> str:
     return str(found)
 
 
+def test_walks_of_trades_are_shown_with_the_word_that_nobody_gets_them(
+    built_warehouse: Warehouse,
+) -> None:
+    """Of one pair the two sides are 0.2% apart, and what a book was not read after has no later."""
+    with built_warehouse.connect() as connection:
+        shown = section(market_page(Marts(connection, NOW)), "walks")
+    assert "Indicative, not executable; public field reports put the net edge near 0.09%." in shown
+    assert "VES &gt; USDT &gt; VES" in shown
+    assert "-0.199%" in shown
+    assert "at once" in shown
+    assert "<td>a reading later</td>" not in shown
+
+
 def test_the_whole_market_is_told_as_one_pair_is(built_warehouse: Warehouse) -> None:
     with built_warehouse.connect() as connection:
         market = market_page(Marts(connection, NOW))
