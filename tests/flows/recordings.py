@@ -161,22 +161,26 @@ def _told_at(frame: Frame, number: int) -> Frame:
     return told
 
 
-def write_recordings(folder: Path, frames: list[Frame]) -> list[Path]:
-    """One book as raw pages, a file each; the others one offer a line."""
+def write_recordings(folder: Path, frames: list[Frame], since: int = 0) -> list[Path]:
+    """One book as raw pages, a file each; the others one offer a line.
+
+    Frames are a second apart and begin at `since`, in seconds of Unix; it says of which day the
+    official rates are.
+    """
     paths = []
     for number, frame in enumerate(frames):
         for page in range(0, len(frame[BUY]), 20):
             path = folder / f"frame{number}_page{page}.json"
             items = frame[BUY][page : page + 20]
             body = {"code": "000000", "data": items, "total": len(frame[BUY])}
-            path.write_text(json.dumps({**body, "captured_at": number}), encoding="utf-8")
+            path.write_text(json.dumps({**body, "captured_at": since + number}), encoding="utf-8")
             paths.append(path)
     lines = folder / "books.jsonl"
     with lines.open("w", encoding="utf-8") as file:
         for number, frame in enumerate(frames):
             for book, items in frame.items():
                 for position, each in enumerate(items if book != BUY else []):
-                    line = {"captured_at": number, "pos": position, "item": each}
+                    line = {"captured_at": since + number, "pos": position, "item": each}
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
     return [*paths, lines]
 
