@@ -212,7 +212,7 @@ def _audited(
 
 
 def _rebuilt(warehouse: Warehouse, home: Path) -> list[Finding]:
-    """Build all anew, and compare."""
+    """Rebuild all, and compare."""
     from flows.transform import run_dbt
 
     with warehouse.connect() as connection:

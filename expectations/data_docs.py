@@ -1,6 +1,6 @@
 """The data docs: one page a suite and run, and an index, readable without a network.
 
-Great Expectations renders the page; two of its habits are mended here. It puts unexpected values
+Great Expectations renders the page; two of its habits are corrected here. It puts unexpected values
 into the HTML as they come, so a result is cut down to numbers and codes before it is rendered. And
 its pages load scripts, styles and pictures from nine hosts: those are taken out, with a policy in
 each page that would stop any that slipped through.

@@ -43,7 +43,7 @@ def literal(value: str) -> str:
     """`value` as a string in SQL that means the same however often it is read.
 
     Quotes end it, and SQLAlchemy reads colons, per cents and backslashes as its own: twice over, as
-    Great Expectations has it compile a query anew. So anything but letters and digits is spelt out.
+    Great Expectations has it compile a query twice. So all but letters and digits is spelt out.
 
     Raises:
         ValueError: it holds a NUL, which no text of PostgreSQL can.

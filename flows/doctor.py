@@ -1,6 +1,6 @@
 """What is wrong with a warehouse and with what runs it, and what to do about each.
 
-Looks only: it mends nothing, and asks the exchange nothing unless told to.
+Looks only: it changes nothing, and asks the exchange nothing unless told to.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def watch(what: str, said: str, advice: str) -> Finding:
 
 
 def wrong(what: str, said: str, advice: str) -> Finding:
-    """A thing to mend."""
+    """A thing to fix."""
     return Finding(what, Verdict.wrong, said, advice)
 
 
@@ -164,7 +164,7 @@ def _home(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             "home",
             f"P2P_HOME={home} cannot be written",
-            "mend that, or set P2P_HOME to another folder",
+            "fix that, or set P2P_HOME to another folder",
         )
         return
     if home.exists() and home.stat().st_mode & 0o077:
@@ -187,7 +187,7 @@ def _archive(settings: Settings, url: str) -> Finding:
     try:
         Archive(url, settings.home).look()
     except UserError as refusal:
-        return wrong("archive", str(refusal), "mend that: raw pages stay until then")
+        return wrong("archive", str(refusal), "fix that: raw pages stay until then")
     return fine("archive", url)
 
 
@@ -206,7 +206,7 @@ def _exchange(settings: Settings) -> Finding:
         pacer.admit(stop)
         status = client.get("/", stop).status
     except UserError as refusal:
-        return wrong("exchange", f"not asked: {refusal}", "mend that, then ask again")
+        return wrong("exchange", f"not asked: {refusal}", "fix that, then ask again")
     except Stopped:
         why = f" ({pacer.bar.reason})" if pacer.bar else ""
         return wrong(

@@ -153,11 +153,11 @@ def _is_all(connection: psycopg.Connection[Any], loads: list[str]) -> bool:
 
 
 def _take_back(connection: psycopg.Connection[Any], loads: list[str]) -> None:
-    """Have every model take in these loads anew, and every test look at them.
+    """Have every model process these loads again, and every test look at them.
 
-    They come as late loads do: each model rewinds to their earliest reading and tells on from
-    there. That they were told before is kept until a whole build was green, since what adds up a
-    day must not add them to what it has.
+    They come as late loads do: each model goes back to their earliest reading and computes on
+    from there. That they were processed before is kept until a whole build was green, since what
+    adds up a day must not add them to what it has.
     """
     with connection.transaction():
         connection.execute("create table if not exists ops.retold_loads (load_id text primary key)")

@@ -122,7 +122,7 @@ class UpkeepReport:
         said = [
             f"{len(self.made)} days of pages made, {len(self.archived)} archived, "
             f"{len(self.dropped)} dropped; {self.vacuumed} tables vacuumed, "
-            f"{len(self.reindexed)} indexes made anew."
+            f"{len(self.reindexed)} indexes rebuilt."
         ]
         return said + [f"{name} stays: {reason}." for name, reason in self.left.items()]
 
@@ -266,7 +266,7 @@ def _drop_stragglers(connection: psycopg.Connection[Any], end: datetime) -> None
 
 
 def _vacuum(connection: psycopg.Connection[Any], report: UpkeepReport) -> None:
-    """Clear away dead rows, tell the planner what there is, and make swollen indexes anew.
+    """Clear away dead rows, tell the planner what there is, and make swollen indexes again.
 
     The server's own vacuum does this too, but late for tables that only grow, and it never looks at
     the whole of a partitioned one.

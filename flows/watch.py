@@ -305,7 +305,7 @@ class Watch:
             )
             self._added |= {run_id: started_at for run_id, _, started_at, *_ in news}
             self._added = {run_id: at for run_id, at in self._added.items() if at > since}
-        # The greater of two looks: a step that is tried again begins to count anew.
+        # The greater of two looks: a step that is tried again begins to count again.
         self._shown |= self._ended + (_sums(connection, open_now) if open_now else Counter())
         return self._shown.copy(), any(is_open and is_cycle for *_, is_open, is_cycle in runs)
 

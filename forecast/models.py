@@ -1,4 +1,4 @@
-"""The models of the price, by statsforecast, each fitted anew at every cut-off."""
+"""The models of the price, by statsforecast, each fitted again at every cut-off."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def only_loader(home: Path, warehouse: Warehouse) -> Iterator[Writer]:
     except OSError as error:
         raise UserError(
             f"P2P_HOME={home} cannot be used ({error.filename}: {error.strerror}): "
-            "mend that, or set P2P_HOME to another folder."
+            "fix that, or set P2P_HOME to another folder."
         ) from None
     try:
         give_up = time.monotonic() + _PATIENCE

@@ -85,7 +85,7 @@ class Archive:
     def keep(self, warehouse: Warehouse, partition: Partition) -> int:
         """Write a partition out and read it back; returns how many pages that were.
 
-        What a killed attempt has left is written anew, under another load's id: only the one that
+        What a killed attempt has left is rewritten, under another load's id: only the one that
         the ledger names is ever read.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The dlt pipeline: put a batch into the warehouse as one load, and mend what a crash left."""
+"""The dlt pipeline: put a batch into the warehouse as one load, and clear up what a crash left."""
 
 import ctypes
 import errno

@@ -94,7 +94,7 @@ def partitions(connection: psycopg.Connection[Any]) -> list[Partition]:
 def prepare(connection: psycopg.Connection[Any]) -> None:
     """Have `staging.pages` in days, with those of today and ahead; cheap where all is there.
 
-    A table of an older version becomes the first partition. Whoever reads the pages is waited for
+    A table of an older version becomes the first partition. Readers of the pages are waited for
     but shortly: what finds no day lands in the default partition, and is moved by the next turn.
     """
     kind = connection.execute(
@@ -279,7 +279,7 @@ def analyze(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction that waits but shortly for whoever uses the pages.
+    """A transaction that waits but shortly for others that use the pages.
 
     Raises:
         Busy: it waited in vain, and nothing was done.

@@ -36,7 +36,7 @@ OVERDUE_SECONDS = 24 * 3600.0
 """How long a book may go unread before that."""
 UNKNOWN_PAGES = 2
 ROUND_MINUTES = 5.0
-"""After so much of its budget a long cycle plans anew: by then what is hot may be due again."""
+"""After so much of its budget a long cycle plans again: by then what is hot may be due again."""
 _WORTH_A_ROUND = 0.1  # of a round's budget that must be left for another one
 _USUAL_RATE = 0.3  # changes an offer and hour, where nothing is known at all
 _TRUSTED_HOURS = 10.0  # offer-hours that must be watched to count as much as what is usual

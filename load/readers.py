@@ -1,9 +1,10 @@
 """Reads books one at a time, the pages of a book in flight together.
 
 A book moves while it is read, so its pages have to lie close together: four books read side by side
-at two requests a second have each of them two seconds apart. So whoever has the next turn of the
-pacer asks for a page of the book that was begun first, and only where that has none left to ask for
-begins the next one. A pace of many requests a second is reached over books of one page as well.
+at two requests a second have each of them two seconds apart. So the thread that has the next turn
+of the pacer asks for a page of the book that was begun first, and only where that has none left to
+ask for begins the next one. A pace of many requests a second is reached over books of one page as
+well.
 """
 
 import threading
@@ -178,7 +179,7 @@ class Readers:
         return any(other.next_page for other in self._begun if other is not job)
 
     def _set_aside(self, job: _Job) -> None:
-        """Begin anew with a book when its turn comes: its first page would be too old by then."""
+        """Start over with a book when its turn comes: its first page would be too old by then."""
         assert job.reading is not None  # noqa: S101 - for the type checker: it has a page
         job.requests, job.reading = job.reading.requests, None
         self._begun.remove(job)

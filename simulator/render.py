@@ -1,7 +1,7 @@
 """Offers as the exchange writes them: minified JSON with every key of their generation.
 
 An item is kept as two pieces with a gap for `activeTimeInSecond`, the one value that differs in
-nearly every answer, so that a page of known offers is put together without writing any anew.
+nearly every answer, so that a page of known offers is put together without writing any again.
 """
 
 from __future__ import annotations

@@ -123,5 +123,5 @@ def _explained(home: Path) -> Iterator[None]:
         place = error.filename or home
         raise UserError(
             f"P2P_HOME={home} cannot be used ({place}: {error.strerror}): "
-            "mend that, or set P2P_HOME to another folder."
+            "fix that, or set P2P_HOME to another folder."
         ) from None

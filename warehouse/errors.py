@@ -1,4 +1,4 @@
-"""The one kind of error that is a user's to mend."""
+"""The one kind of error that is a user's to fix."""
 
 from warehouse.masking import masked
 

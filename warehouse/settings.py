@@ -291,7 +291,7 @@ def secret_in(variable: str, file: Path) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise UserError(
-            f"{variable}={file} cannot be read ({why}): mend that, or name another file."
+            f"{variable}={file} cannot be read ({why}): fix that, or name another file."
         ) from None
     if not secret:
         raise UserError(f"{variable}={file} is empty: write the secret into it, or unset it.")

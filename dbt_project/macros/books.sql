@@ -1,10 +1,10 @@
 {#-
-    The offers of the books that the marts of the market have still to tell.
+    The offers of the books that the marts of the market have not processed yet.
 
-    `fact_offer_snapshots` finds what stood in a snapshot by index, book by book, and judges each
-    offer anew: dear, and the same for every mart. So `int_book_offers` asks it once a run, for all
-    marts that read it (its consumers), and keeps nothing but what one of them lacks. A mart that is
-    told from its beginning asks the view itself.
+    `fact_offer_snapshots` finds the versions of a snapshot by index, book by book, and computes the
+    flags of each: expensive, and the same for every mart. So `int_book_offers` queries it once a
+    run, for all marts that read it (its consumers), and keeps only what one of them lacks. A mart
+    that is built from its beginning queries the view itself.
 -#}
 
 {#-

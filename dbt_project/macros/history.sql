@@ -1,11 +1,11 @@
 {#-
-    History by book and by advertiser: what an incremental run has to tell anew, and the undoing of
+    History by book and by advertiser: what an incremental run has to rebuild, and the undoing of
     it.
 
-    A load may bring a reading that lies before what is already told (a late or replayed page). So
-    each run first rewinds every book it touches to its horizon, the earliest reading that is new to
-    the model, and tells it again from there: the result is that of a rebuild, whatever the order of
-    loads. In the ordinary case the horizon is this cycle, and there is nothing to undo.
+    A load may bring a reading that lies before what is already processed (a late or replayed page).
+    So each run first takes every book it touches back to its horizon, the earliest reading that is
+    new to the model, and processes it again from there: the result is that of a rebuild, whatever
+    the order of loads. In the ordinary case the horizon is this cycle, with nothing to undo.
 -#}
 
 {#- Returns a query of the books that the claimed loads read, each with its horizon `starts_at`. -#}
@@ -82,7 +82,7 @@
 
 {#-
     Returns a query of one time: the earliest reading with pages in the claimed loads, or the
-    earliest of all. An advertiser shows up in many books, so advertisers are told anew from one
+    earliest of all. An advertiser shows up in many books, so advertisers are rebuilt from one
     horizon for all.
 -#}
 {% macro horizon(changed_only=true) -%}

@@ -1,5 +1,5 @@
 {#-
-    The analysts' marts of the market: told anew from one horizon for all books, the earliest
+    The analysts' marts of the market: rebuilt from one horizon for all books, the earliest
     reading in the loads that are new to the model. Not a horizon a book: an advertiser's
     statistics come from every book that shows him, so a late reading of one can change who is
     eligible in another.
@@ -164,7 +164,7 @@
     ) }}
 {%- endmacro %}
 
-{#- Runs the undoing of the hours that are told anew. -#}
+{#- Runs the undoing of the hours that are rebuilt. -#}
 {% macro rewind_price_hours() %}
     {%- set starts = price_hour_starts() -%}
     {% if is_incremental() %}

@@ -1,8 +1,8 @@
 {#-
-    Pages opened once a run. To open them is the dearest step, and five models are told from what
-    they hold. So what new loads bring is kept, opened, in tables that are made anew in every run;
-    whatever else a model has to tell it opens itself, by the view: late readings, loads that it
-    lacks from a run that failed, a rebuild.
+    Pages parsed once a run. Parsing is the most expensive step, and five models need what the pages
+    hold. So the parsed pages of new loads are kept in tables that are rebuilt in every run; what
+    else a model has to process it parses itself, by the view: late readings, loads that it lacks
+    from a run that failed, a rebuild.
 -#}
 
 {#-
@@ -25,9 +25,9 @@
 {%- endmacro %}
 
 {#-
-    Returns what stands on the pages of `snapshots`, a query of their ids, as a query: from the
-    table `kept` where they are in it, and else from `view`. All that `view` has where the model is
-    told from its beginning. It has the columns of `kept`, or those of its payment methods.
+    Returns what the pages of `snapshots`, a query of their ids, hold, as a query: from the table
+    `kept` where they are in it, and else from `view`. All that `view` has where the model is built
+    from its beginning. It has the columns of `kept`, or those of its payment methods.
 -#}
 {% macro on_pages_of(snapshots, view, kept, of_methods=false) -%}
     {#- While dbt parses, both are named; a unit test knows only what it was given. -#}

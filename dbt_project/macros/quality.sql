@@ -12,7 +12,7 @@
 
 {#-
     Returns what the pages of `readings` hold and what is wrong with each by itself, whatever others
-    of its book show, as a query: one row per reading with pages. `offers` are what stands on them;
+    of its book show, as a query: one row per reading with pages. `offers` are those of these pages;
     the thresholds are those of `rules`. All three are relations.
 -#}
 {% macro examined_readings(readings, offers, rules) -%}

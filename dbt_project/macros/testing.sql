@@ -4,7 +4,7 @@
     A test that reads all of history costs by what is stored, and a warehouse is tested in every
     cycle. So a load is under test from when it is admitted until a whole build was green with it,
     and a cycle (`tested: new`) looks only at rows from the earliest reading under test on: what is
-    red stays red until it is mended. A plain `dbt build` or `dbt test` looks at everything.
+    red stays red until it is fixed. A plain `dbt build` or `dbt test` looks at everything.
 
     `ops.loads_under_test` the loads that no green build has seen whole
 -#}

@@ -24,7 +24,7 @@ def demo(verbose: Verbose = False) -> int:
     from warehouse.postgres import open_warehouse
 
     start_over(settings.home)
-    # Held over all cycles and the picture, rather than started anew for each.
+    # Held over all cycles and the picture, rather than restarted for each.
     with open_warehouse(settings) as warehouse:
         outcomes = run_demo(settings)
         home, p2p = _shown(settings.home), _shown(Path(sys.argv[0]).resolve())

@@ -33,5 +33,5 @@ def doctor(
         shown.add_row(verdict, cell(finding.what), cell(finding.said), cell(finding.advice))
     out.print(shown)
     bad = sum(finding.verdict is Verdict.wrong for finding in found)
-    out.print(f"{bad} to mend." if bad else "Nothing to mend.")
+    out.print(f"{bad} to fix." if bad else "Nothing to fix.")
     return CHECK_FAILED if bad else SUCCESS

@@ -41,7 +41,7 @@ def start(settings: Settings, *, verbose: bool = False, is_question: bool = Fals
     except OSError as error:
         raise UserError(
             f"P2P_HOME={settings.home} cannot be used ({error.filename}: {error.strerror}): "
-            "mend that, or set P2P_HOME to another folder."
+            "fix that, or set P2P_HOME to another folder."
         ) from None
     proxies.spare_loopback()
     prefect_home.prepare(settings.home)

@@ -1,4 +1,4 @@
-"""dbt on a database of its own, whose tables each test makes anew."""
+"""dbt on a database of its own, whose tables each test makes again."""
 
 from __future__ import annotations
 

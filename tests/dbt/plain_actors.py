@@ -51,7 +51,7 @@ class Standing:
     @property
     def limits(self) -> tuple[Fraction, Fraction]:
         """Its smallest and its largest order."""
-        return Fraction(self.offer.smallest), Fraction(self.offer.largest)
+        return Fraction(self.offer.smallest), self.offer.most
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def _standing(item: Mapping[str, Any]) -> Standing:
         largest=adv["maxSingleTransAmount"],
         user=advertiser["userNo"],
         orders=advertiser["monthOrderCount"],
+        dynamic=adv["dynamicMaxSingleTransAmount"],
     )
     return Standing(offer, advertiser["userNo"])
 

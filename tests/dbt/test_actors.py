@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -244,6 +245,7 @@ def _move(
                 smallest=chance.choice(["0", "50", "150.00"]),
                 largest=chance.choice(["150", "500"]),
                 user=chance.choice(list(orders)),
+                dynamic=chance.choice([None, "100", "600"]),
             )
     elif fate < 0.15:
         del offers[adv_no]
@@ -252,12 +254,11 @@ def _move(
         if chance.random() < 0.8:
             quantity = str(max(0, float(old.quantity) - chance.choice([1, 5, 15, 30, 50])))
         price = chance.choice(PRICES) if chance.random() < 0.3 else old.price
-        offers[adv_no] = Offer(price, quantity, old.smallest, old.largest, old.user)
+        offers[adv_no] = replace(old, price=price, quantity=quantity)
         if chance.random() < 0.6:
             orders[old.user] += 1
     elif fate < 0.7:
-        refilled = chance.choice(QUANTITIES)
-        offers[adv_no] = Offer(old.price, refilled, old.smallest, old.largest, old.user)
+        offers[adv_no] = replace(old, quantity=chance.choice(QUANTITIES))
         orders[old.user] -= 2
 
 
@@ -268,10 +269,7 @@ def _read(
     offers: Mapping[str, Offer],
     orders: Mapping[str, int],
 ) -> Reading:
-    shown = {
-        adv_no: Offer(o.price, o.quantity, o.smallest, o.largest, o.user, orders[o.user])
-        for adv_no, o in offers.items()
-    }
+    shown = {adv_no: replace(o, orders=orders[o.user]) for adv_no, o in offers.items()}
     fate = chance.random()
     if shown and fate < 0.12:
         half = dict(list(shown.items())[: len(shown) // 2])

@@ -356,7 +356,7 @@ def test_however_loads_arrive_the_market_is_that_of_a_rebuild(
 def test_a_mart_that_fell_behind_still_finds_the_offers_that_it_lacks(
     connection: psycopg.Connection[Any], dbt: Dbt
 ) -> None:
-    """What all marts share is made anew in every run: not by what it holds, by what they lack."""
+    """What all marts share is rebuilt in every run: not by what it holds, by what they lack."""
     land(connection, "1", [reading(BUY, [Offer("10")])])
     dbt(*RUN)
     land(connection, "2", [reading(BUY, [Offer("11")], minute(20))])

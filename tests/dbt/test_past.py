@@ -33,7 +33,7 @@ def test_a_past_has_as_many_versions_as_asked_for_and_is_in_order(
     land(connection, "1", [Reading(book, NOON, [page[book]]) for book in books])
     dbt(*RUN)
     assert seconds_of_marts(dbt_home) > 0
-    # Made anew, each is known to the planner at once: -1 is what it says of one that it never saw.
+    # Rebuilt, each is known to the planner at once: -1 is what it says of one that it never saw.
     assert (
         rows(
             "select relname from pg_class where relkind = 'r' and reltuples < 0 and"

@@ -200,5 +200,5 @@ def test_decisions_are_numbered_listed_and_of_one_form() -> None:
 
 def test_the_picture_of_the_demo_loads_nothing_from_anywhere() -> None:
     shown = (PROJECT_ROOT / "docs" / "images" / "demo.svg").read_text(encoding="utf-8")
-    for picture in (shown, draw("made anew", title="make demo")):
+    for picture in (shown, draw("rebuilt", title="make demo")):
         assert set(re.findall(r"\w+://[^\"' )]+", picture)) == {"http://www.w3.org/2000/svg"}

@@ -98,7 +98,7 @@ class House:
             return everything(connection)
 
     def empty(self) -> None:
-        """Begin anew; what dbt has parsed stays."""
+        """Start over; what dbt has parsed stays."""
         self._make(DATABASE, "template0")
         shutil.rmtree(self._dlt, ignore_errors=True)
 

@@ -220,4 +220,4 @@ def test_the_command_shows_it_on_one_screen_and_ends_in_1_when_something_is_wron
     assert (done.returncode, done.stderr) == (1, "")
     assert "\x1b" not in done.stdout
     assert len(done.stdout.splitlines()) <= 24
-    assert "to mend." in done.stdout
+    assert "to fix." in done.stdout

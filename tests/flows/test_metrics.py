@@ -158,7 +158,7 @@ def test_a_counter_never_falls_whatever_becomes_of_the_rows(
     record(connection, "a", NOW - timedelta(days=3), "success", offers=100)
     record(connection, "b", NOW, "running", offers=50)
     assert values(metrics)["p2p_offers_read_total",] == 150
-    # The step is tried again and begins to count anew; old cycles are cleared away.
+    # The step is tried again and begins to count again; old cycles are cleared away.
     record(connection, "b", NOW, "running", offers=10)
     connection.execute("delete from ops.runs where run_id = 'a'")
     assert values(metrics)["p2p_offers_read_total",] == 150

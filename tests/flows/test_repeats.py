@@ -1,4 +1,4 @@
-"""Run again or built anew: the history is the same."""
+"""Run again or rebuilt: the history is the same."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_whoever_reads_raw_pages_refuses_to_be_rebuilt_from_a_part_of_them() -> 
         reading |= {
             m.stem for m in views if reading & asked(m) and "incremental" not in tree.text(m)
         }
-    # What is made anew in every run holds nothing that would have to be told again.
+    # What is rebuilt in every run holds nothing that would have to be told again.
     passing = {m.stem for m in views if "{{ start_afresh() }}" in tree.text(m)}
     readers = {m.stem for m in MODELS if m.stem not in reading and reading & asked(m)} - passing
     assert readers == set(PAGE_READERS), "which `p2p maintain` waits for"

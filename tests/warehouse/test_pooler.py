@@ -43,7 +43,7 @@ class Pooled:
             connection.execute(statement.encode())
 
     def reconnect(self) -> None:
-        """Have the pooler log in anew, and wait until it has noticed that it had to."""
+        """Have the pooler log in again, and wait until it has noticed that it had to."""
         self.admin(
             f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{USER}'"
         )

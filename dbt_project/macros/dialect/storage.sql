@@ -14,7 +14,7 @@
 {% endmacro %}
 
 {#-
-    Runs what tells the planner how large a table is that was just made anew. Until a server finds
+    Runs what tells the planner how large a table is that was just rebuilt. Until a server finds
     the time for it on its own, PostgreSQL takes any such table for a small one, and walks it once
     for each row of another. What is added to later is left to the server.
 -#}

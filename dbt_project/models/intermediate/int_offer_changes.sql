@@ -68,6 +68,7 @@ compared as (
 
     select
         ended.*,
+        {{ largest_order('ended') }} as largest_order_amount,
         next_version.offer_version_key as next_version_key,
         case
             when next_version.offer_version_key is null then ended.user_no
@@ -107,6 +108,7 @@ judged as (
         greatest(tradable_quantity - quantity_after, 0) as quantity_fallen,
         min_order_amount,
         max_order_amount,
+        largest_order_amount,
         previous_at as previous_snapshot_at,
         started_at as snapshot_at
     from compared
@@ -139,7 +141,7 @@ final as (
         and judged.price_after = judged.price_before
         and judged.quantity_fallen * judged.price_before
         between coalesce(judged.min_order_amount, 0)
-        and coalesce(judged.max_order_amount, 'infinity') as is_fill,
+        and coalesce(judged.largest_order_amount, 'infinity') as is_fill,
         judged.previous_snapshot_at,
         judged.snapshot_at
     from judged

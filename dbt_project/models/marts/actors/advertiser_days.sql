@@ -314,7 +314,7 @@ final as (
             when weighed.last_order_count >= weighed.first_order_count
                 then weighed.last_order_count - weighed.first_order_count
         end as order_count_change,
-        -- A few snapshots say nothing: whoever is in one of one is in all of them.
+        -- A few snapshots say nothing: who is in one of one is in all of them.
         100.0 * (weighed.snapshots_seen + weighed.seen_before)
         > rules.market_maker_presence * weeks.week_snapshots
         and weighed.snapshots_seen + weighed.seen_before >= rules.market_maker_snapshots

@@ -54,12 +54,10 @@ final as (
             10000 * sum(quantity * quantity) / nullif(sum(quantity) * sum(quantity), 0)
         ) as hhi,
         trim_scale(
-            100 * coalesce(sum(quantity) filter (where nth_largest <= 4), 0)
-            / nullif(sum(quantity), 0)
+            100 * sum(quantity) filter (where nth_largest <= 4) / nullif(sum(quantity), 0)
         ) as cr4,
         trim_scale(
-            100 * coalesce(sum(quantity) filter (where nth_largest <= 10), 0)
-            / nullif(sum(quantity), 0)
+            100 * sum(quantity) filter (where nth_largest <= 10) / nullif(sum(quantity), 0)
         ) as cr10,
         -- As in `market_quotes`: the largest is the last in ascending order.
         trim_scale(

@@ -179,7 +179,7 @@ stretches as (
 
     union all
 
-    -- Of an offer that is new here, or to be told anew, all that went before as well.
+    -- Of an offer that is new here, or to be rebuilt, all that went before as well.
     select
         older.fiat_code,
         older.asset_code,

@@ -1,4 +1,4 @@
-{#- Written anew in its place: to swap the table would take the view `market_now` with it. -#}
+{#- Rewritten in its place: to swap the table would take the view `market_now` with it. -#}
 {{
     config(
         materialized='incremental',

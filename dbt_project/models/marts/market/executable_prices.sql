@@ -10,7 +10,7 @@ books as (
 
 ),
 
--- The method first, and of its row the tickets: whoever asks for one method pays for no other.
+-- The method first, and of its row the tickets: who asks for one method pays for no other.
 methods as (
 
     select
