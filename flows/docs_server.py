@@ -21,7 +21,10 @@ from warehouse.errors import UserError
 HOST = "127.0.0.1"
 
 # A page: folders and a name of letters and digits. What is hidden, above or encoded is none.
-_PAGE = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_-]*)*/(?:[A-Za-z0-9][A-Za-z0-9_-]*\.html)?")
+# The script that the report's pages share is served as well, and no other.
+_PAGE = re.compile(
+    r"(?:/[A-Za-z0-9][A-Za-z0-9_-]*)*/(?:[A-Za-z0-9][A-Za-z0-9_-]*\.html|report\.js)?"
+)
 _POLICY = re.compile(
     rb'<meta (?:charset="utf-8"><meta )?http-equiv="Content-Security-Policy"'
     rb' content="([^"<>]*)"'
@@ -69,7 +72,8 @@ class _Answer(BaseHTTPRequestHandler):
             return
         body = page.read_bytes()
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        kind = "text/javascript" if page.suffix == ".js" else "text/html"
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self._policy = _policy_of(body)
         self.end_headers()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
-from report import figures
-from report.axes import Scale, Times
-from report.frame import HEIGHT, STRETCHED, across, framed, grid, height_of, stretched
-from report.markup import Content, Markup, element
+from report import specs
+from report.figure import Axis, figure, milliseconds
+from report.markup import Markup, element
 
-MOST_POINTS = 240
+BANDS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+MOST_POINTS = 150
+"""So many points are kept of each range of time that a reader can choose, and of all before."""
 FEW_POINTS = 40
 GAP_OF_CADENCES = 3
 """Readings farther apart than so many of the usual distance are not joined by a line."""
@@ -30,15 +32,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """What a line shows; `look` is its class in the style sheet."""
+    """What a line shows; `look` is its colour, and `main`, `dashed` or `dotted`."""
 
     name: str
     look: str
     points: Sequence[Point]
-
-    def known(self) -> list[Point]:
-        """The points that have a value."""
-        return [point for point in self.points if point.value is not None]
 
 
 @dataclass(frozen=True)
@@ -54,65 +52,36 @@ class Chart:
 
     def draw(self) -> Markup:
         """The chart with its legend; a sentence where no series has a value."""
-        known = [point for series in self.series for point in series.known()]
-        if not known:
+        if all(point.value is None for series in self.series for point in series.points):
             return element("p", "No value that could be trusted in this time.", class_="none")
-        times = Times.around(
-            [point.at for series in self.series for point in series.points], is_daily=self.is_daily
+        looks = tuple(series.look for series in self.series)
+        return figure(
+            self.title,
+            specs.lines(looks, self.baseline, is_daily=self.is_daily),
+            [series.name for series in self.series],
+            ["at", "series", "value", "said", "dot"],
+            [row for number, one in enumerate(self.series) for row in self._rows(number, one)],
+            # About a baseline the values are per cent: a tenth of one is not worth a panel.
+            axis=Axis(self.from_zero, self.baseline, 1.0 if self.baseline is not None else 0.0),
+            key=legend(self.series),
+            is_daily=self.is_daily,
+            gaps=[
+                [milliseconds(start), milliseconds(end)]
+                for start, end in gaps(self.series[0].points)
+            ],
         )
-        levels = [point.value for point in known if point.value is not None]
-        if self.baseline is not None:
-            levels.append(self.baseline)
-        scale = Scale.around(levels, from_zero=self.from_zero)
-        plot = element(
-            "svg",
-            grid(scale, times),
-            [_gaps(series, times, usual_distance(series.points)) for series in self.series[:1]],
-            self._base(scale),
-            stretched(
-                _lines(series, scale, times, usual_distance(series.points))
-                for series in self.series
-            ),
-            (_dots(series, scale, times, usual_distance(series.points)) for series in self.series),
-            (_withheld(series, times) for series in self.series),
-            self._hits(times),
-            class_="plot",
-            height=HEIGHT,
-            role="img",
-            aria_label=self.title,
-        )
-        return element("div", legend(self.series), framed(plot, scale, times), class_="chart")
 
-    def _when(self, at: datetime) -> str:
-        return figures.day(at.date()) if self.is_daily else figures.moment(at)
-
-    def _base(self, scale: Scale) -> Content:
-        if self.baseline is None:
-            return None
-        y = height_of(scale, self.baseline)
-        return element("line", class_="base", x1="0%", x2="100%", y1=y, y2=y)
-
-    def _hits(self, times: Times) -> list[Markup]:
-        """A strip for each time, which a pointer meets and is told what stands there."""
-        told: dict[datetime, list[str]] = {}
-        for series in self.series:
-            for point in series.points:
-                shown = _told(point, self.written)
-                told.setdefault(point.at, []).append(f"{series.name}: {shown}")
-        moments = sorted(told)
-        edges = [0.0, *((times.at(a) + times.at(b)) / 2 for a, b in pairwise(moments)), 1.0]
-        return [
-            element(
-                "rect",
-                class_="hit",
-                x=across(left),
-                y=0,
-                width=across(max(0.0, right - left)),
-                height=HEIGHT,
-                data_tip="\n".join([self._when(moment), *told[moment]]),
-            )
-            for moment, (left, right) in zip(moments, pairwise(edges), strict=True)
-        ]
+    def _rows(self, number: int, series: Series) -> Iterator[list[Any]]:
+        """The points of a series; one without a word and a value breaks the line over a silence."""
+        silent = silences(series.points)
+        few = sum(point.value is not None for point in series.points) <= FEW_POINTS
+        alone = {run[0].at for run in runs(series.points) if len(run) == 1}
+        for point in series.points:
+            is_dot = point.value is not None and (few or point.at in alone)
+            said = _told(point, self.written)
+            yield [milliseconds(point.at), number, point.value, said, int(is_dot)]
+            if point.at in silent:
+                yield [milliseconds(point.at) + 1, number, None, "", 0]
 
 
 def _told(point: Point, written: Callable[[float], str]) -> str:
@@ -121,37 +90,60 @@ def _told(point: Point, written: Callable[[float], str]) -> str:
     return f"{written(point.value)} ({point.note})" if point.note else written(point.value)
 
 
-def usual_distance(points: Sequence[Point]) -> timedelta:
-    """The median distance between neighbours; a day where there are none."""
-    apart = [(after.at - before.at).total_seconds() for before, after in pairwise(points)]
-    return timedelta(seconds=median(apart)) if apart else timedelta(days=1)
+def silences(points: Sequence[Point]) -> set[datetime]:
+    """The times of the points after which nothing was read for long, as such points usually go.
+
+    What is usual is told by the range of time that a point is in: older ones are thinner.
+    """
+    apart: dict[int, list[tuple[datetime, timedelta]]] = {}
+    for before, after in pairwise(points):
+        apart.setdefault(_band(before.at, points[-1].at), []).append(
+            (before.at, after.at - before.at)
+        )
+    return {
+        at
+        for distances in apart.values()
+        for usual in [median(length.total_seconds() for _, length in distances)]
+        for at, length in distances
+        if length.total_seconds() > usual * GAP_OF_CADENCES
+    }
+
+
+def _band(at: datetime, last: datetime) -> int:
+    """The range of time that a point is in: 0 for the last day."""
+    return sum(at <= last - band for band in BANDS)
 
 
 def thin(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most about `most` points: of each stretch of time the last that has a value, as it is.
+    """At most about `most` points of the last day, of the week before, of the month, of the rest.
 
-    A stretch in which none has one keeps its last point, so that a gap stays a gap.
+    Of each stretch of time the last that has a value, as it is. A stretch in which none has one
+    keeps its last point, so that a gap stays a gap.
     """
     if len(points) <= most:
         return list(points)
-    times = Times.around([point.at for point in points])
-    kept: dict[int, Point] = {}
+    last, first = points[-1].at, points[0].at
+    edges = [last, *(last - band for band in BANDS if last - band > first), first]
+    kept: dict[tuple[int, int], Point] = {}
     for point in points:
-        stretch = int(times.at(point.at) * most)
+        band = min(_band(point.at, last), len(edges) - 2)
+        length = edges[band] - edges[band + 1]
+        stretch = (-band, int((point.at - edges[band + 1]) / length * most) if length else 0)
         if point.value is not None or kept.get(stretch, point).value is None:
             kept[stretch] = point
     return list(kept.values())
 
 
-def runs(points: Sequence[Point], cadence: timedelta) -> list[list[Point]]:
+def runs(points: Sequence[Point]) -> list[list[Point]]:
     """The stretches that a line may join: no reading without a value between, and no silence."""
+    silent = silences(points)
     joined: list[list[Point]] = []
     open_run = False
     for point in points:
         if point.value is None:
             open_run = False
             continue
-        if open_run and point.at - joined[-1][-1].at <= cadence * GAP_OF_CADENCES:
+        if open_run and joined[-1][-1].at not in silent:
             joined[-1].append(point)
         else:
             joined.append([point])
@@ -159,92 +151,19 @@ def runs(points: Sequence[Point], cadence: timedelta) -> list[list[Point]]:
     return joined
 
 
+def gaps(points: Sequence[Point]) -> list[tuple[datetime, datetime]]:
+    """From when until when a line is broken, to be shaded."""
+    joined = runs(points)
+    edges = [(before[-1].at, after[0].at) for before, after in pairwise(joined)]
+    if joined:
+        edges = [(points[0].at, joined[0][0].at), *edges, (joined[-1][-1].at, points[-1].at)]
+    return [(start, end) for start, end in edges if start < end]
+
+
 def legend(series: Iterable[Series]) -> Markup:
     """What each line is."""
     return element(
         "ul",
-        (
-            element(
-                "li",
-                element(
-                    "svg",
-                    element("line", class_=f"line {one.look}", x1=0, x2=22, y1=5, y2=5),
-                    width=22,
-                    height=10,
-                    aria_hidden="true",
-                ),
-                one.name,
-            )
-            for one in series
-        ),
+        (element("li", element("i", class_=f"line {one.look}"), one.name) for one in series),
         class_="legend",
     )
-
-
-def _lines(series: Series, scale: Scale, times: Times, cadence: timedelta) -> list[Markup]:
-    return [
-        element(
-            "path",
-            class_=f"line {series.look}",
-            d="M"
-            + "L".join(
-                f"{STRETCHED * times.at(point.at):.1f} {height_of(scale, point.value or 0.0):.1f}"
-                for point in run
-            ),
-        )
-        for run in runs(series.points, cadence)
-        if len(run) > 1
-    ]
-
-
-def _dots(series: Series, scale: Scale, times: Times, cadence: timedelta) -> list[Markup]:
-    """The points themselves where they are few; else those that no line would show."""
-    shown = series.known()
-    if len(shown) > FEW_POINTS:
-        shown = [run[0] for run in runs(series.points, cadence) if len(run) == 1]
-    return [
-        element(
-            "circle",
-            class_=f"dot {series.look}",
-            cx=across(times.at(p.at)),
-            cy=height_of(scale, p.value or 0.0),
-            r=2.5,
-        )
-        for p in shown
-    ]
-
-
-def _gaps(series: Series, times: Times, cadence: timedelta) -> list[Markup]:
-    """A shade wherever the line is broken."""
-    joined = runs(series.points, cadence)
-    edges = [(before[-1].at, after[0].at) for before, after in pairwise(joined)]
-    if joined:
-        edges = [(times.start, joined[0][0].at), *edges, (joined[-1][-1].at, times.end)]
-    return [
-        element(
-            "rect",
-            class_="gap",
-            x=across(times.at(start)),
-            y=0,
-            width=across(times.at(end) - times.at(start)),
-            height=HEIGHT,
-        )
-        for start, end in edges
-        if (end - start) > cadence * GAP_OF_CADENCES
-        or any(start < point.at <= end and point.value is None for point in series.points)
-    ]
-
-
-def _withheld(series: Series, times: Times) -> list[Markup]:
-    return [
-        element(
-            "line",
-            class_="withheld",
-            x1=(x := across(times.at(p.at))),
-            x2=x,
-            y1=HEIGHT - 9,
-            y2=HEIGHT,
-        )
-        for p in series.points
-        if p.value is None
-    ]

@@ -57,8 +57,8 @@ group by latest.newest
 STANDING = "select count(*) as offers from marts.fact_offers where valid_to is null"
 
 
-def market_page(marts: Marts) -> Markup:
-    """The overview of all pairs."""
+def market_page(marts: Marts, address: Callable[[str], str] | None = None) -> Markup:
+    """The overview of all pairs; in a folder each pair has the `address` of its own page."""
     (totals,) = marts.rows(TOTALS)
     (standing,) = marts.rows(STANDING)
     trusted = 100 * totals["trusted"] / totals["readings"]
@@ -85,9 +85,19 @@ def market_page(marts: Marts) -> Markup:
             f"old when this page was made; {figures.moment(totals['newest'])}",
         ),
     ]
-    lead = (
-        "What currencies cost on the P2P market, pair by pair. `p2p report --pair VES/USDT` makes "
-        "a page of one pair."
+    lead = "What currencies cost on the P2P market, pair by pair. " + (
+        "The name of a pair leads to its page."
+        if address
+        else "`p2p report --pair VES/USDT` makes a page of one pair, `p2p report --all` of each."
     )
     writers = [(title, partial(write, marts)) for title, write in SECTIONS.items()]
-    return page("The P2P market", lead, tiles, writers, marts.now, marts.is_simulated())
+    writers[0] = ("pairs", partial(market_pairs.write, marts, address))
+    return page(
+        "The P2P market",
+        lead,
+        tiles,
+        writers,
+        marts.now,
+        marts.is_simulated(),
+        is_in_folder=bool(address),
+    )

@@ -11,8 +11,8 @@ from typing import TypeAlias
 LONGEST = 60
 """Characters of a stranger's text that are shown: a name of 10,000 is no name."""
 
-VOID = {"meta", "link", "br", "hr"}
-_NAME = re.compile(r"[a-z][a-z0-9-]*|viewBox|preserveAspectRatio|patternUnits")
+VOID = {"meta", "link", "br", "hr", "input"}
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
 # What would turn round the text that follows, or hide in it.
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -68,10 +68,10 @@ def verbatim(code: str) -> Markup:
     """The content of a `style` or `script` of our own, where nothing may be escaped.
 
     Raises:
-        ValueError: it would end the element.
+        ValueError: it would end the element, or hide where it ends.
     """
-    if "</" in code:
-        raise ValueError("a style or script must not hold '</'")
+    if re.search("</(?:script|style)|<!--", code, re.IGNORECASE):
+        raise ValueError("a style or script must not hold '</script', '</style' or '<!--'")
     return Markup(code)
 
 

@@ -1,22 +1,24 @@
-"""The page around the sections: one file that asks nobody for anything and runs two dozen lines."""
+"""The page around the sections: it asks no other host for anything, and runs our scripts alone."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from report import figures
-from report.columns import patterns
 from report.markup import Content, Markup, element, prose, verbatim
 from report.marts import MissingMart
+from report.scripts import digest, script, style
 
 SIMULATED = "Simulated data: these prices come from a simulated exchange, not from the market."
 
-_HERE = Path(__file__).parent
+RANGES = {24: "24 h", 168: "7 d", 720: "30 d", 0: "all"}
+"""The times that charts can be made to show, in hours; 0 is all of them."""
+FIRST_RANGE = 168
+_SELF = "'self'"
+SCRIPT = "report.js"
+"""The script that the pages of a folder share."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,18 @@ def page(
     writers: Sequence[tuple[str, Writer]],
     made: datetime,
     is_simulated: bool = False,
+    *,
+    back: str = "",
+    is_in_folder: bool = False,
 ) -> Markup:
-    """The whole page; a section whose mart is not there is a sentence."""
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    """The whole page; a section whose mart is not there is a sentence.
+
+    In a folder its script is the file `SCRIPT` beside it, and `back` a page to go back to.
+    """
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src {_digest(style)}; script-src {_digest(script)}"
+        f"style-src {digest(style())}; "
+        f"script-src {_SELF if is_in_folder else digest(script())}"
     )
     # The policy stands before anything that it is to hold back.
     head = element(
@@ -66,13 +74,20 @@ def page(
         element("meta", name="referrer", content="no-referrer"),
         element("link", rel="icon", href="data:,"),
         element("title", title),
-        element("style", verbatim(style)),
+        element("style", verbatim(style())),
     )
     body = element(
         "body",
-        patterns(),
         element("p", SIMULATED, class_="simulated", role="note") if is_simulated else None,
-        element("header", element("h1", title), element("p", prose(lead), class_="lead")),
+        element(
+            "header",
+            element("nav", element("a", "\N{LEFTWARDS ARROW} All pairs", href=back))
+            if back
+            else None,
+            element("h1", title),
+            element("p", prose(lead), class_="lead"),
+        ),
+        _ranges(),
         element(
             "main",
             element("div", map(_tile, tiles), class_="tiles"),
@@ -88,9 +103,34 @@ def page(
             ),
         ),
         element("div", id="tip", hidden=True, role="status"),
-        element("script", verbatim(script)),
+        element("noscript", element("p", "The charts are drawn by this page's script.")),
+        element("script", src=SCRIPT) if is_in_folder else element("script", verbatim(script())),
     )
     return Markup(f"<!doctype html>\n{element('html', head, body, lang='en')}\n")
+
+
+def _ranges() -> Markup:
+    """The choice of the times that all charts show."""
+    choices = (
+        element(
+            "label",
+            element("input", type="radio", name="range", value=hours, checked=hours == FIRST_RANGE),
+            element("span", said),
+        )
+        for hours, said in RANGES.items()
+    )
+    return element(
+        "fieldset",
+        element("legend", "Charts show", class_="name"),
+        choices,
+        element(
+            "span",
+            "Drag to move; Ctrl and the wheel, or + and \N{MINUS SIGN}, to zoom. By days at least "
+            "two weeks.",
+            class_="hint",
+        ),
+        class_="ranges",
+    )
 
 
 def _tile(tile: Tile) -> Markup:
@@ -120,7 +160,3 @@ def _section(name: str, write: Writer) -> Markup:
         section.body,
         id=name.replace(" ", "-"),
     )
-
-
-def _digest(source: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

@@ -52,6 +52,26 @@ order by day desc, rate_kind = 'mid_market' desc, rate_kind
 limit 1
 """
 
+CHANGE = """
+with latest as (
+    select buy_snapshot_at as at, mid
+    from marts.market_spreads
+    where fiat_code = %(fiat)s and asset_code = %(asset)s and mid is not null
+    order by buy_snapshot_at desc
+    limit 1
+)
+
+select spreads.mid as mid_before, latest.mid, 100 * (latest.mid / spreads.mid - 1) as change_pct
+from latest
+inner join marts.market_spreads as spreads
+    on spreads.fiat_code = %(fiat)s and spreads.asset_code = %(asset)s and spreads.mid > 0
+    and spreads.buy_snapshot_at between
+        latest.at - interval '30 hours' and latest.at - interval '24 hours'
+order by spreads.buy_snapshot_at desc
+limit 1
+"""
+"""From the newest mid to that of a day before: of 24 to 30 hours, as far as it was read then."""
+
 READINGS = """
 select count(*) as n, count(*) filter (where quality_verdict = 'trusted') as n_trusted
 from marts.fact_snapshots
@@ -61,8 +81,8 @@ where
 """
 
 
-def pair_page(marts: Marts, name: str) -> Markup:
-    """The page of the pair of that name.
+def pair_page(marts: Marts, name: str, back: str = "") -> Markup:
+    """The page of the pair of that name; in a folder it leads back to the page of all.
 
     Raises:
         UserError: there is no such pair in the warehouse.
@@ -81,12 +101,15 @@ def pair_page(marts: Marts, name: str) -> Markup:
         writers,
         marts.now,
         marts.is_simulated(),
+        back=back,
+        is_in_folder=bool(back),
     )
 
 
 def _tiles(marts: Marts, pair: Pair) -> list[Tile]:
     return [
         *_prices(marts, pair),
+        *_change(marts, pair),
         *_premium(marts, pair),
         _readings(marts, pair),
         _freshness(marts, pair),
@@ -114,8 +137,22 @@ def _price(title: str, row: Row | None, look: str, fiat: str) -> Tile:
     at = f"{fiat}, {row['snapshot_at']:%d %b %H:%M}"
     eligible = f"{row['n_eligible']:,} of {row['n_offers']:,} offers eligible"
     if row["reference_price"] is None:
-        return Tile(title, figures.NOTHING, f"too few for a price: {eligible}, {at}", look)
+        return Tile(
+            title, figures.NOTHING, f"a thin book, too few for a price: {eligible}, {at}", look
+        )
     return Tile(title, figures.price(row["reference_price"]), f"{at}; {eligible}", look)
+
+
+def _change(marts: Marts, pair: Pair) -> list[Tile]:
+    try:
+        found = pair.rows(marts, CHANGE)
+    except MissingMart:
+        return []
+    if not found:
+        return [Tile("24-hour change", figures.NOTHING, "no mid of a day before")]
+    row = found[0]
+    told = f"the mid, {figures.price(row['mid'])}, was {figures.price(row['mid_before'])}"
+    return [Tile("24-hour change", figures.percent(row["change_pct"], signed=True), told)]
 
 
 def _premium(marts: Marts, pair: Pair) -> list[Tile]:

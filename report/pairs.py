@@ -11,7 +11,10 @@ from report.marts import Marts, Row
 from warehouse.errors import UserError
 
 DAYS = 7
-"""How far back the charts of single readings reach from the newest one."""
+"""How far back the charts of the market's readings reach from the newest one."""
+
+PAIR_DAYS = 400
+"""How far back a pair's page does: its reader chooses how much of that to see."""
 
 SIDES = {"BUY": "ask", "SELL": "bid"}
 """What a side shows, as its look and its name."""
@@ -42,7 +45,7 @@ class Pair:
     @property
     def since(self) -> datetime:
         """From when readings are drawn."""
-        return self.newest - timedelta(days=DAYS)
+        return self.newest - timedelta(days=PAIR_DAYS)
 
     def rows(self, marts: Marts, question: str, **more: object) -> list[Row]:
         """Ask with this pair and its time as `fiat`, `asset` and `since`."""

@@ -48,6 +48,7 @@ def docs(
         print("Served to this machine only, until Ctrl-C.", flush=True)
 
     reports = sorted(path.name for path in folder.glob("report*.html"))
+    reports += ["market/"] if (folder / "market" / "index.html").exists() else []
     serve_until_stopped(folder, port, say)
     return SUCCESS
 

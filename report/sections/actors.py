@@ -9,7 +9,7 @@ from report.charts import Chart, Point, Series, thin
 from report.markup import Markup, element, stranger
 from report.marts import Marts, Row
 from report.page import Section
-from report.pairs import DAYS, SIDES, Pair, as_of
+from report.pairs import SIDES, Pair, as_of
 
 LARGEST = 8
 
@@ -62,7 +62,7 @@ def write(marts: Marts, pair: Pair) -> Section:
     return Section(
         "Who trades, and concentration",
         "Shares of the tradable quantity by advertiser, one advertiser being one user number "
-        f"however many ads it has. HHI is the sum of the squared shares. The last {DAYS} days; "
+        "however many ads it has. HHI is the sum of the squared shares; "
         "below, the largest of the last trusted reading of each side.",
         [
             element("div", charts, class_="halves"),

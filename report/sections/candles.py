@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from report import figures
-from report.axes import Scale, Times
-from report.columns import FEWEST
-from report.frame import HEIGHT, across, framed, grid, height_of
+from report import figures, specs
+from report.figure import figure, milliseconds
 from report.markup import Content, Markup, element
 from report.marts import Marts, Row
 from report.page import Section
 from report.pairs import SIDES, Pair
 
-MOST = {"day": 120, "hour": 72}
+MOST = {"day": 400, "hour": 120}
 """So many days are drawn, or so many hours while there are fewer than five days."""
 FEWEST_DAYS = 5
 WHOLE = 80.0
@@ -59,55 +58,39 @@ def _side(pair: Pair, found: list[Row], side: str, step: timedelta) -> Markup:
     if not shown:
         body: Content = element("p", "No price that could be trusted.", class_="none")
     else:
-        until = shown[-1]["period_start"] + step
-        times = Times(min(shown[0]["period_start"], until - FEWEST * step), until)
-        scale = Scale.around([float(row[end]) for row in shown for end in ("low", "high")])
-        plot = element(
-            "svg",
-            grid(scale, times),
-            [_candle(row, scale, times, step, SIDES[side]) for row in shown],
-            class_="plot",
-            height=HEIGHT,
-            role="img",
-            aria_label=f"Candles of the reference price of {pair.name}, {side}",
-        )
-        body = element("div", framed(plot, scale, times), class_="chart")
+        body = figure(
+            f"Candles of the reference price of {pair.name}, {side}",
+            specs.candles(SIDES[side]),
+            [side],
+            [
+                "at", "from", "until", "series", "open", "high", "low", "value", "hollow", "said",
+                "note",
+            ],
+            [_candle(row, step) for row in shown],
+            is_daily=step >= timedelta(days=1),
+            step=step // timedelta(milliseconds=1),
+        )  # fmt: skip
     return element("div", element("h3", f"{side}: {SIDES[side]}"), body)
 
 
-def _candle(row: Row, scale: Scale, times: Times, step: timedelta, look: str) -> Markup:
+def _candle(row: Row, step: timedelta) -> list[Any]:
     start: datetime = row["period_start"]
-    middle = across(times.at(start + step / 2))
-    top, bottom = (height_of(scale, float(row[end])) for end in ("high", "low"))
-    first, last = (height_of(scale, float(row[end])) for end in ("open", "close"))
     coverage = float(row["coverage_pct"] or 0)
-    hollow = "" if coverage >= WHOLE else " hollow"
     told = [
-        figures.moment(start),
-        *(f"{end}: {figures.price(row[end])}" for end in ("open", "high", "low", "close")),
-        f"mean by time: {figures.price(row['time_weighted_mean'])}",
-        f"{row['n_snapshots']} readings, {coverage:.0f}% of those expected, "
-        f"longest gap {float(row['longest_gap_minutes']):.0f} min",
+        *(f"{end} {figures.price(row[end])}" for end in ("open", "high", "low", "close")),
+        f"mean by time {figures.price(row['time_weighted_mean'])}",
     ]
-    width = (times.at(start + step) - times.at(start)) * 0.6
-    return element(
-        "g",
-        element("line", class_=f"wick {look}", x1=middle, x2=middle, y1=top, y2=bottom),
-        element(
-            "rect",
-            class_=f"candle {look}{hollow}",
-            x=across(times.at(start + step / 2) - width / 2),
-            y=min(first, last) - 0.75,
-            width=across(width),
-            height=abs(first - last) + 1.5,
-        ),
-        element(
-            "rect",
-            class_="hit",
-            x=across(times.at(start)),
-            y=0,
-            width=across(times.at(start + step) - times.at(start)),
-            height=HEIGHT,
-            data_tip="\n".join(told),
-        ),
+    note = (
+        f"{row['n_snapshots']} readings, {coverage:.0f}% of those expected, "
+        f"longest gap {float(row['longest_gap_minutes']):.0f} min"
     )
+    return [
+        milliseconds(start + step / 2),
+        milliseconds(start + step * 0.2),
+        milliseconds(start + step * 0.8),
+        0,
+        *(float(row[end]) for end in ("open", "high", "low", "close")),
+        int(coverage < WHOLE),
+        ", ".join(told),
+        note,
+    ]

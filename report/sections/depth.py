@@ -7,7 +7,7 @@ from report.charts import Chart, Point, Series, thin
 from report.markup import Content, Markup, element
 from report.marts import Marts
 from report.page import Section
-from report.pairs import DAYS, SIDES, Pair, as_of
+from report.pairs import SIDES, Pair, as_of
 
 BAND = 1
 """Per cent around the reference price: the band that is drawn over time."""
@@ -74,9 +74,7 @@ def write(marts: Marts, pair: Pair) -> Section:
         "turnover, and an offer's limits can keep much of it from you.",
         [
             bands,
-            element(
-                "h3", f"Within {BAND}% of the reference price, the last {DAYS} days, {pair.asset}"
-            ),
+            element("h3", f"Within {BAND}% of the reference price, {pair.asset}"),
             chart.draw(),
         ],
         as_of(marts, pair.trusted),

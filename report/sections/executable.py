@@ -7,7 +7,7 @@ from report.charts import Chart, Point, Series, thin
 from report.markup import Content, Markup, element, stranger
 from report.marts import Marts, Row
 from report.page import Section
-from report.pairs import DAYS, SIDES, Pair, as_of
+from report.pairs import SIDES, Pair, as_of
 
 TICKET = 100
 """US dollars: the amount that is drawn over time and compared between methods."""
@@ -29,6 +29,7 @@ select
     prices.sweep_price,
     prices.single_order_price_eligible,
     prices.n_orders,
+    prices.fill_ratio,
     prices.is_filled
 from marts.executable_prices as prices
 where
@@ -68,7 +69,7 @@ def write(marts: Marts, pair: Pair) -> Section:
         f"{pair.asset}; slippage is against the best eligible offer.",
         [
             element("div", (_tickets(pair, tickets, side) for side in SIDES), class_="halves"),
-            element("h3", f"Sweep of {TICKET} US dollars' worth, any method, the last {DAYS} days"),
+            element("h3", f"Sweep of {TICKET} US dollars' worth, any method"),
             _over_time(marts, pair),
             element("div", (_methods(methods, side) for side in SIDES), class_="halves"),
         ],
@@ -91,7 +92,7 @@ def _tickets(pair: Pair, tickets: list[Row], side: str) -> Markup:
         ]
         for row in shown
     ]
-    heads = ["amount", pair.fiat, "one order", "several", "slippage", "", "filled"]
+    heads = ["amount", pair.fiat, "one order", "several", "slippage", "", "how far filled"]
     title = f"{side}: you {'pay' if side == 'BUY' else 'get'} {pair.fiat}"
     table = bars.table(heads, rows) if rows else _nothing()
     return element("div", element("h3", title), table)
@@ -99,8 +100,8 @@ def _tickets(pair: Pair, tickets: list[Row], side: str) -> Markup:
 
 def _filled(row: Row) -> Content:
     if row["is_filled"]:
-        return f"in {figures.count(row['n_orders'])}"
-    return element("span", figures.share(row["fill_ratio"]), class_="is-bad")
+        return f"filled, {figures.count(row['n_orders'])} order{'s' * (row['n_orders'] != 1)}"
+    return element("span", f"{figures.share(row['fill_ratio'])} filled", class_="is-bad")
 
 
 def _nothing() -> Markup:
@@ -117,7 +118,9 @@ def _over_time(marts: Marts, pair: Pair) -> Markup:
                 [
                     Point(row["snapshot_at"], float(row["sweep_price"]))
                     if row["is_filled"]
-                    else Point(row["snapshot_at"], None, f"only {figures.share(row['fill_ratio'])}")
+                    else Point(
+                        row["snapshot_at"], None, f"{figures.share(row['fill_ratio'])} filled"
+                    )
                     for row in found
                     if row["side"] == side
                 ]
@@ -139,11 +142,10 @@ def _methods(methods: list[Row], side: str) -> Markup:
             stranger(row["payment_method"]),
             figures.price(row["single_order_price_eligible"]),
             figures.price(row["sweep_price"]),
-            figures.count(row["n_orders"]),
-            "yes" if row["is_filled"] else element("span", "no", class_="is-bad"),
+            _filled(row),
         ]
         for row in shown
     ]
-    heads = ["payment method", "one order", "several", "orders", "filled"]
+    heads = ["payment method", "one order", "several", "filled"]
     title = f"{side}: {TICKET} USD by method, the best {MOST_METHODS}"
     return element("div", element("h3", title), bars.table(heads, rows) if rows else _nothing())

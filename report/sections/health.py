@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from report import bars, figures
-from report.axes import Times
+from typing import Any
+
+from report import bars, figures, specs
+from report.figure import figure, milliseconds
 from report.markup import Markup, element
 from report.marts import Marts, MissingMart, Row
 from report.page import Section
-from report.pairs import DAYS, SIDES, Pair, as_of
+from report.pairs import SIDES, Pair, as_of
 
 MOST_TICKS = 400
 
@@ -39,29 +41,33 @@ VERDICTS = {
 def write(marts: Marts, pair: Pair) -> Section:
     """The section for one pair."""
     readings = pair.rows(marts, READINGS)
-    times = Times.around([row["started_at"] for row in readings])
-    strips = [
-        _strip(f"{side}", [r for r in readings if r["side"] == side], times) for side in SIDES
-    ]
     return Section(
         "Freshness and completeness",
         "Each reading of the pair, one tick each; an empty stretch is a time in which nobody "
-        f"read it. Only trusted readings make prices. The last {DAYS} days.",
-        [bars.key(VERDICTS), strips, _health(marts, pair)],
+        "read it. Only trusted readings make prices.",
+        [_strips(pair, readings), _health(marts, pair)],
         as_of(marts, pair.newest, "Last reading"),
     )
 
 
-def _strip(name: str, readings: list[Row], times: Times) -> Markup:
-    every = max(1, len(readings) // MOST_TICKS)
-    return bars.strip(
-        name,
-        [
-            (row["started_at"], row["quality_verdict"], _said(row))
-            for number, row in enumerate(readings)
-            if row["quality_verdict"] != "trusted" or number % every == 0
-        ],
-        times,
+def _strips(pair: Pair, readings: list[Row]) -> Markup:
+    sides = list(SIDES)
+    rows: list[list[Any]] = []
+    for number, side in enumerate(sides):
+        mine = [row for row in readings if row["side"] == side]
+        every = max(1, len(mine) // MOST_TICKS)
+        rows += [
+            [milliseconds(row["started_at"]), number, row["quality_verdict"], _said(row)]
+            for place, row in enumerate(mine)
+            if row["quality_verdict"] != "trusted" or place % every == 0
+        ]
+    return figure(
+        f"Readings of {pair.name}",
+        specs.strips(tuple(sides)),
+        sides,
+        ["at", "series", "verdict", "said"],
+        rows,
+        key=bars.key(VERDICTS),
     )
 
 
@@ -70,9 +76,8 @@ def _said(row: Row) -> str:
         f"{figures.count(row['offers_distinct'])} of {figures.count(row['announced_total'])} offers"
     )
     reasons = f": {row['quality_reasons']}" if row["quality_reasons"] else ""
-    return (
-        f"{row['quality_verdict']}{reasons}\n{read}{', unchanged' if row['is_unchanged'] else ''}"
-    )
+    unchanged = ", unchanged" if row["is_unchanged"] else ""
+    return f"{row['quality_verdict']}{reasons}, {read}{unchanged}"
 
 
 def _health(marts: Marts, pair: Pair) -> Markup:

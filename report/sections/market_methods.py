@@ -123,7 +123,6 @@ def write(marts: Marts) -> Section:
             figures.count(row["offers"]),
             bars.bar(row["offers"] / most, "quiet"),
             figures.share(row["offers"] / row["standing"]),
-            bars.spark(_shares(by_method[row["payment_method"]])),
             figures.count(row["advertisers"]),
             figures.count(row["fiats"]),
             figures.percent(row["buy_premium_pct"], signed=True),
@@ -133,14 +132,14 @@ def write(marts: Marts) -> Section:
         for row in found
     ]
     heads = [
-        "method", "offers", "", "of all", "by day", "advertisers", "fiats", "BUY: against the book",
+        "method", "offers", "", "of all", "advertisers", "fiats", "BUY: against the book",
         "SELL: against the book", "100 USD to be had",
     ]  # fmt: skip
     return Section(
         "Payment methods",
         f"The {MOST_METHODS} methods that most of the standing offers take; an offer that takes "
-        "five counts in five. By day: its share of the offers of all books, over up to "
-        f"{MOST_DAYS} days, as drawn for the {len(LOOKS)} commonest. Against the book: what the "
+        f"five counts in five. Drawn: the {len(LOOKS)} commonest by day, over up to {MOST_DAYS} "
+        "days. Against the book: what the "
         "method's offers cost above the whole book's by reference prices, in the middle of its "
         "books of the last day (above 0 is dearer: worse for who buys, better for who sells). To "
         "be had: in how many of its readings of that day it could fill 100 US dollars.",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
 
 from report import bars, figures
-from report.charts import Point
+from report.bars import Sorted
 from report.markup import Content, element
 from report.marts import Marts, Row
 from report.page import Section
+from report.pairs import SIDES
 from report.sections.premium import ATTRIBUTION, OPEN_RATES
 
-MOST_PAIRS = 250
+LEAST_CONFIDENCE = 0.5
+"""Below it a price is shown dimmed."""
 
 PAIRS = """
 with latest as (
@@ -64,16 +67,30 @@ left join prices using (fiat_code, asset_code)
 order by offers desc, readings.trading_pair
 """
 
-MIDS = """
-select distinct on (trading_pair, date_trunc('hour', buy_snapshot_at))
-    trading_pair, buy_snapshot_at as at, mid
-from marts.market_spreads
-where
-    mid is not null and buy_snapshot_at > (
-        select max(started_at) - interval '24 hours' from marts.fact_snapshots
-    )
-order by trading_pair, date_trunc('hour', buy_snapshot_at), buy_snapshot_at desc
+CHANGES = """
+with latest as (
+    select distinct on (fiat_code, asset_code)
+        fiat_code, asset_code, buy_snapshot_at as at, mid
+    from marts.market_spreads
+    where mid is not null
+    order by fiat_code, asset_code, buy_snapshot_at desc
+)
+
+select latest.fiat_code, latest.asset_code, 100 * (latest.mid / before.mid - 1) as change_pct
+from latest
+cross join lateral (
+    select spreads.mid
+    from marts.market_spreads as spreads
+    where
+        spreads.fiat_code = latest.fiat_code and spreads.asset_code = latest.asset_code
+        and spreads.mid > 0
+        and spreads.buy_snapshot_at between
+            latest.at - interval '30 hours' and latest.at - interval '24 hours'
+    order by spreads.buy_snapshot_at desc
+    limit 1
+) as before
 """
+"""From the newest mid to that of a day before: of 24 to 30 hours, as far as it was read then."""
 
 PREMIUMS = """
 select distinct on (fiat_code, asset_code)
@@ -84,26 +101,32 @@ order by fiat_code, asset_code, day desc, rate_kind = 'mid_market' desc, rate_ki
 """
 
 
-def write(marts: Marts) -> Section:
-    """The table of pairs, the largest first."""
+def write(marts: Marts, address: Callable[[str], str] | None = None) -> Section:
+    """The table of pairs, the largest first; each a link where it has an `address`."""
     pairs = marts.rows(PAIRS)
-    mids: dict[str, list[Point]] = defaultdict(list)
-    for row in marts.rows(MIDS):
-        mids[row["trading_pair"]].append(Point(row["at"], float(row["mid"])))
+    changes = {
+        (row["fiat_code"], row["asset_code"]): row["change_pct"] for row in marts.rows(CHANGES)
+    }
     premiums, beside = _premiums(marts)
-    rest = len(pairs) - MOST_PAIRS
-    note = f"The {MOST_PAIRS} largest; {rest:,} more are in market_spreads. " if rest > 0 else ""
     heads = [
-        "pair", "ask", "bid", "confidence", "mid, 24 h", "spread", "premium", "offers, BUY / SELL",
-        "trusted readings", "age of the price",
+        "pair", "ask", "bid", "24 h change", "spread", "premium", "confidence", "offers, BUY",
+        "offers, SELL", "trusted readings", "age of the price",
     ]  # fmt: skip
     return Section(
         "Pairs",
-        "Reference prices in fiat per unit of the asset, none where too few offers make one; the "
-        "spread is ask / bid - 1, red where the sides are crossed; confidence that of the side "
-        "that has less. Offers are the most that one reading of "
-        f"the last 24 hours showed. {note}{beside}",
-        bars.table(heads, [_row(marts, row, mids, premiums) for row in pairs[:MOST_PAIRS]]),
+        "Reference prices in fiat per unit of the asset: the middle of the best offers that can "
+        "be taken. A thin book, of too few such offers, has none. The change is that of the mid, "
+        "halfway between ask and bid, against a day before. The spread is ask / bid - 1, red "
+        "where the sides are crossed. Confidence, from 0 to 1, falls with few offers, few "
+        "advertisers and readings that are not whole; it is that of the side that has less, and "
+        f"under {LEAST_CONFIDENCE} a row is dimmed. Offers are the most that one reading of the "
+        f"last 24 hours showed. {beside}",
+        bars.table(
+            heads,
+            [_row(marts, row, changes, premiums, address) for row in pairs],
+            name="pairs-table",
+            dimmed=[(row["confidence"] or 0) < LEAST_CONFIDENCE for row in pairs],
+        ),
         f"Ages as of {figures.moment(marts.now)}, when this page was made.",
     )
 
@@ -123,23 +146,46 @@ def _premiums(marts: Marts) -> tuple[dict[tuple[str, str], Row], str]:
 
 
 def _row(
-    marts: Marts, row: Row, mids: dict[str, list[Point]], premiums: dict[tuple[str, str], Row]
-) -> list[Content]:
-    premium = premiums.get((row["fiat_code"], row["asset_code"]))
+    marts: Marts,
+    row: Row,
+    changes: dict[tuple[str, str], Decimal],
+    premiums: dict[tuple[str, str], Row],
+    address: Callable[[str], str] | None,
+) -> list[Content | Sorted]:
+    key = (row["fiat_code"], row["asset_code"])
+    premium = premiums[key]["premium_mid_pct"] if key in premiums else None
     age = None if row["trusted_at"] is None else marts.now - row["trusted_at"]
     trusted = 100 * row["trusted"] / row["readings"]
+    name = element("b", row["trading_pair"])
+    shown = (row["ask"], row["bid"])
     return [
-        element("b", row["trading_pair"]),
-        element("span", figures.price(row["ask"]), class_="is-ask"),
-        element("span", figures.price(row["bid"]), class_="is-bid"),
-        figures.NOTHING if row["confidence"] is None else f"{float(row['confidence']):.2f}",
-        bars.spark(mids.get(row["trading_pair"], [])),
-        _spread(row),
-        figures.percent(premium["premium_mid_pct"] if premium else None, signed=True),
-        f"{figures.count(row['buy_offers'])} / {figures.count(row['sell_offers'])}",
-        element("span", figures.percent(trusted, 0), class_=None if trusted > 95 else "is-bad"),
-        figures.duration(age),
+        element("a", name, href=address(row["trading_pair"])) if address else name,
+        *(
+            Sorted(element("span", _price(price, row), class_=f"is-{look}"), price)
+            for price, look in zip(shown, SIDES.values(), strict=True)
+        ),
+        Sorted(figures.percent(changes.get(key), signed=True), changes.get(key)),
+        Sorted(_spread(row), row["spread_pct"]),
+        Sorted(figures.percent(premium, signed=True), premium),
+        Sorted(
+            figures.NOTHING if row["confidence"] is None else f"{float(row['confidence']):.2f}",
+            row["confidence"],
+        ),
+        Sorted(figures.count(row["buy_offers"]), row["buy_offers"]),
+        Sorted(figures.count(row["sell_offers"]), row["sell_offers"]),
+        Sorted(
+            element("span", figures.percent(trusted, 0), class_=None if trusted > 95 else "is-bad"),
+            trusted,
+        ),
+        Sorted(figures.duration(age), None if age is None else age.total_seconds()),
     ]
+
+
+def _price(price: Decimal | None, row: Row) -> str:
+    """A price, or that the book is too thin for one."""
+    if price is None and row["confidence"] is not None:
+        return "thin"
+    return figures.price(price)
 
 
 def _spread(row: Row) -> Content:

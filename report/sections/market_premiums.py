@@ -103,7 +103,7 @@ def _points(rows: list[Row]) -> list[Point]:
 
 def _table(farthest: list[list[Row]]) -> Content:
     heads = [
-        "pair", "premium, mid", "by day", "who buys pays", "who sells gets", "P2P dollar",
+        "pair", "premium, mid", "who buys pays", "who sells gets", "P2P dollar",
         "official", "rate of", "source",
     ]  # fmt: skip
     return bars.table(heads, [_row(rows) for rows in farthest])
@@ -114,7 +114,6 @@ def _row(rows: list[Row]) -> list[Content]:
     return [
         element("b", row["trading_pair"]),
         figures.percent(row["premium_mid_pct"], signed=True),
-        bars.spark(_points(rows)),
         figures.percent(row["premium_buy_pct"], signed=True),
         figures.percent(row["premium_sell_pct"], signed=True),
         figures.price(row["shadow_rate"]),

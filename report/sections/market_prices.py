@@ -32,7 +32,7 @@ def write(marts: Marts) -> Section:
         "Price and its notions",
         "One number is never the price: the reference price of the largest books, each in its "
         "last trusted reading of 24 hours, and how far the other notions are from it, in per "
-        "cent; above 0 is dearer. `p2p report --pair` draws them over time.",
+        "cent; above 0 is dearer. A page of one pair draws them over time.",
         bars.table(heads, [_row(row) for row in books]),
     )
 

@@ -71,8 +71,8 @@ def _forecasts(found: list[Row]) -> Content:
         said = f"No forecast: {REASONS.get(reason, reason)} ({hours})."
         return element("p", said, class_="none")
     heads = [
-        "ahead", "until", "price", "80% from", "to", "model", "skill", "covered of 80%", "down",
-        "flat", "up", "states by",
+        "ahead", "until, UTC", "price", "80% from", "to", "model", "skill", "covered of 80%",
+        "down", "flat", "up", "states by",
     ]  # fmt: skip
     return bars.table(heads, [_forecast(row) for row in found])
 
@@ -80,7 +80,7 @@ def _forecasts(found: list[Row]) -> Content:
 def _forecast(row: Row) -> list[Content]:
     return [
         _ahead(row["horizon_hours"]),
-        figures.moment(row["target_at"]),
+        f"{row['target_at']:%d %b %H:%M}",
         element("b", figures.price(row["point"])),
         figures.price(row["low_80"]),
         figures.price(row["high_80"]),
@@ -94,15 +94,16 @@ def _forecast(row: Row) -> list[Content]:
     ]
 
 
-def _model(name: str, has_skill: bool | None) -> str:
-    return name.replace("_", " ") if has_skill else f"{name.replace('_', ' ')} (no skill)"
+def _model(name: str, has_skill: bool | None) -> Markup:
+    shown = name.replace("_", " ")
+    return element("span", shown if has_skill else f"{shown} (no skill)", class_="wrap")
 
 
-def _skill(row: Row) -> str:
+def _skill(row: Row) -> Content:
     if row["skill"] is None or not row["has_skill"]:
         return figures.NOTHING
     low, high = figures.share(row["skill_low"]), figures.share(row["skill_high"])
-    return f"{figures.share(row['skill'])} ({low} to {high})"
+    return element("span", f"{figures.share(row['skill'])} ({low} to {high})", class_="wrap")
 
 
 def _states(found: list[Row]) -> Content:

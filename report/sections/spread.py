@@ -9,7 +9,7 @@ from report.charts import Chart, Point, Series, thin
 from report.markup import element
 from report.marts import Marts
 from report.page import Section
-from report.pairs import DAYS, Pair, as_of
+from report.pairs import Pair, as_of
 
 LINES = {
     "spread_pct": ("reference (ask / bid - 1)", "third main"),
@@ -58,7 +58,7 @@ def write(marts: Marts, pair: Pair) -> Section:
         "Spread",
         "Per cent that an ask is above a bid, by reference prices, from the two readings of "
         f"the sides that are nearest to each other (at most {apart} s apart). Below 0 the "
-        f"sides are crossed: {crossed} of {len(spreads)} times. The last {DAYS} days.",
+        f"sides are crossed: {crossed} of {len(spreads)} times.",
         element("div", chart.draw()),
         as_of(marts, spreads[-1]["buy_snapshot_at"], "Last spread"),
     )

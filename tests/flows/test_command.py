@@ -243,6 +243,16 @@ def test_report_writes_a_page_where_it_is_told_and_says_where(
     assert "holds no reading of VES/XXX" in only_line(refused)
 
 
+def test_report_writes_a_folder_with_a_page_for_each_pair(
+    commanded: Commanded, tmp_path: Path
+) -> None:
+    done = commanded.p2p("report", "--all", "--out", str(tmp_path / "pages"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Report: {tmp_path / 'pages' / 'index.html'}\n"
+    written = {path.name for path in (tmp_path / "pages").iterdir()}
+    assert written >= {"index.html", "report.js", "VES-USDT.html"}
+
+
 def test_dbt_builds_and_judges_freshness_without_any_flag(commanded: Commanded) -> None:
     built = commanded.dbt("build")
     assert built.returncode == 0, built.stdout

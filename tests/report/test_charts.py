@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from report import figures
-from report.axes import Scale, Times
-from report.charts import Chart, Point, Series, runs, thin, usual_distance
+from report.charts import MOST_POINTS, Chart, Point, Series, runs, thin
 from report.columns import Column, Columns, Part
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -27,29 +28,49 @@ def points(*values: float | None) -> list[Point]:
     ]
 
 
-def drawn(shown: list[Point]) -> str:
-    return Chart("a price", [Series("ask", "ask", shown)], figures.price).draw()
+def drawn(shown: list[Point]) -> dict[str, Any]:
+    return data_of(Chart("a price", [Series("ask", "ask", shown)], figures.price).draw())
+
+
+def data_of(figure: str) -> dict[str, Any]:
+    """The data that stands beside a chart, its rows by the names of their fields."""
+    (told,) = re.findall(r'<script type="application/json" data-data>(.*?)</script>', figure)
+    data: dict[str, Any] = json.loads(told)
+    data["rows"] = [dict(zip(data["fields"], row, strict=True)) for row in data["rows"]]
+    return data
 
 
 def test_a_withheld_reading_breaks_the_line_and_is_marked_with_its_reason() -> None:
     shown = drawn(points(10.0, 11.0, None, 11.0, 12.0))
-    assert len(re.findall(r'<path class="line ask"', shown)) == 2
-    assert shown.count('class="withheld"') == 1
-    assert shown.count('class="gap"') == 1
-    assert "withheld, http_429" in shown
+    assert [row["value"] for row in shown["rows"]] == [10.0, 11.0, None, 11.0, 12.0]
+    assert shown["rows"][2]["said"] == "withheld, http_429"
+    (gap,) = shown["gaps"]
+    assert gap == [shown["rows"][1]["at"], shown["rows"][3]["at"]]
 
 
 def test_a_silence_breaks_the_line_too() -> None:
     late = Point(NOON + timedelta(hours=3), 12.0)
-    joined = runs([*points(10.0, 11.0, 11.0), late], timedelta(minutes=10))
+    joined = runs([*points(10.0, 11.0, 11.0), late])
     assert [[point.value for point in run] for run in joined] == [[10.0, 11.0, 11.0], [12.0]]
-    assert drawn([*points(10.0, 11.0, 11.0), late]).count('class="gap"') == 1
+    shown = drawn([*points(10.0, 11.0, 11.0), late])
+    assert len(shown["gaps"]) == 1
+    assert [row["value"] for row in shown["rows"]] == [10.0, 11.0, 11.0, None, 12.0]
+
+
+def test_a_year_is_drawn_denser_the_nearer_and_its_thinner_part_is_no_silence() -> None:
+    every = [Point(NOON + timedelta(minutes=20 * number), 1.0 + number) for number in range(26_000)]
+    kept = thin(every)
+    last = every[-1].at
+    for days, most in ((1, 72), (7, 150), (30, 150)):
+        recent = [point for point in kept if point.at > last - timedelta(days=days)]
+        assert len(recent) >= most
+    assert len(kept) <= 4 * MOST_POINTS + 4
+    assert len(runs(kept)) == 1
 
 
 def test_readings_without_any_price_are_a_sentence_and_no_empty_frame() -> None:
-    assert drawn(points(None, None)) == (
-        '<p class="none">No value that could be trusted in this time.</p>'
-    )
+    shown = Chart("a price", [Series("ask", "ask", points(None, None))], figures.price).draw()
+    assert shown == '<p class="none">No value that could be trusted in this time.</p>'
 
 
 @given(
@@ -72,49 +93,6 @@ def test_thinning_keeps_values_that_were_read_the_last_one_and_whole_gaps(
         assert not read or after.value is not None
         # ... and a stretch that is longer than one of `most` keeps a point of its gap.
         assert len(between) <= 2 * len(every) / most + 1
-    usual_distance(kept)
-
-
-@given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=20), st.booleans())
-def test_a_scale_holds_all_values_between_its_round_ends(
-    values: list[float], from_zero: bool
-) -> None:
-    scale = Scale.around(values, from_zero=from_zero)
-    assert all(-1e-6 <= scale.at(value) <= 1 + 1e-6 for value in values)
-    assert 2 <= len(scale.ticks) <= 8
-    step = scale.ticks[1] - scale.ticks[0]
-    for tick in scale.ticks:
-        label = scale.label(tick).replace(",", "")
-        said = float(label[:-1]) * 1e6 if label.endswith("M") else float(label)
-        assert abs(said - tick) < step / 1000
-    assert len({scale.label(tick) for tick in scale.ticks}) == len(scale.ticks)
-
-
-@given(st.integers(1, 60 * 24 * 900))
-def test_an_axis_of_time_has_few_labels_in_order_and_inside(minutes: int) -> None:
-    times = Times.around([NOON, NOON + timedelta(minutes=minutes)])
-    ticks = [tick.at for tick in times.ticks()]
-    assert len(ticks) <= 7
-    assert ticks == sorted(ticks)
-    assert all(0 <= times.at(at) <= 1 for at in ticks)
-
-
-def test_a_day_is_written_below_the_first_time_and_where_it_begins_but_not_below_neighbours() -> (
-    None
-):
-    def below(*ends: datetime) -> list[tuple[str, str]]:
-        return [(tick.name, tick.whole) for tick in Times.around(ends).ticks()]
-
-    assert below(NOON, NOON + timedelta(hours=5)) == [
-        ("12:00", "01 Nov"), ("13:00", ""), ("14:00", ""), ("15:00", ""), ("16:00", ""),
-        ("17:00", ""),
-    ]  # fmt: skip
-    assert below(NOON + timedelta(hours=11), NOON + timedelta(hours=14)) == [
-        ("23:00", ""), ("00:00", "02 Nov"), ("01:00", ""), ("02:00", ""),
-    ]  # fmt: skip
-    assert below(NOON + timedelta(days=58), NOON + timedelta(days=62))[-2:] == [
-        ("01 Jan", "2027"), ("02 Jan", ""),
-    ]  # fmt: skip
 
 
 def test_columns_stand_on_each_other_and_tell_their_parts() -> None:
@@ -123,16 +101,15 @@ def test_columns_stand_on_each_other_and_tell_their_parts() -> None:
         Column(NOON, [3.0, 1.0]),
         Column(NOON + timedelta(hours=2), [4.0, 0.0], "half of it"),
     ]
-    shown = Columns("readings", parts, columns, timedelta(hours=1), "{:.0f}".format).draw()
-    drawn = re.findall(
-        r'class="column (\w+)" x="([\d.]+)%" y="([\d.]+)" .*?height="([\d.]+)"', shown
-    )
-    by_look = {look: (float(x), float(y), float(height)) for look, x, y, height in drawn[:2]}
-    assert [look for look, *_ in drawn] == ["trusted", "suspect", "trusted"]
-    assert by_look["suspect"][2] * 3 == pytest.approx(by_look["trusted"][2])
-    assert sum(by_look["suspect"][1:]) == pytest.approx(by_look["trusted"][1])
-    assert "2026-11-01 12:00 UTC\ntrusted: 3\nsuspect: 1" in shown
-    assert "trusted: 4\nsuspect: 0\nhalf of it" in shown
+    shown = data_of(Columns("readings", parts, columns, timedelta(hours=1), "{:.0f}".format).draw())
+    assert shown["names"] == ["trusted", "suspect"]
+    told = [(row["foot"], row["top"], row["said"], row["note"]) for row in shown["rows"]]
+    assert told == [
+        (0.0, 3.0, "3", ""),
+        (3.0, 4.0, "1", ""),
+        (0.0, 4.0, "4", "half of it"),
+        (4.0, 4.0, "0", "half of it"),
+    ]
     assert "Nothing in this time." in Columns("", parts, [], timedelta(hours=1), str).draw()
 
 

@@ -30,7 +30,7 @@ new Promise((resolve) => {
         images: document.querySelectorAll("img[src='x']").length,
         owned: typeof window.owned,
         text: document.body.innerText,
-        lines: document.querySelectorAll("svg.plot path.line").length,
+        lines: document.querySelectorAll(".plot .mark-line path").length,
         ground: getComputedStyle(document.body).backgroundColor,
     });
     new MutationObserver(tell).observe(document, {subtree: true, childList: true});
