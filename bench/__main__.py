@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench import first_page, forecasts, history, moving, staleness
+from bench import arbitrage, first_page, forecasts, history, moving, staleness
 from bench.figures import Figures
 from bench.measure import CYCLES, PARTS, Plan, measure
 from simulator.universe import FIATS
@@ -13,6 +13,7 @@ HISTORY = "history"
 FIRST_PAGE = "first_page"
 MOVING = "moving"
 FORECASTS = "forecasts"
+ARBITRAGE = "arbitrage"
 LATEST = Path(__file__).resolve().parent / "latest.json"
 
 
@@ -37,8 +38,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS),
-        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS),
+        choices=(*PARTS, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS, ARBITRAGE),
+        default=(*default.parts, HISTORY, STALENESS, FIRST_PAGE, MOVING, FORECASTS, ARBITRAGE),
         help="beside the steps",
     )
     parser.add_argument(
@@ -75,6 +76,8 @@ def main() -> None:
         moving.measure(figures)
     if FORECASTS in given.parts:
         forecasts.measure(figures)
+    if ARBITRAGE in given.parts:
+        arbitrage.measure(figures)
     figures.write(LATEST)
 
 

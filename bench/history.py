@@ -132,7 +132,12 @@ def _cycle(side: _Side, run_id: str, now: Any) -> float:
 def seconds_of_marts(home: Path) -> float:
     """In how many seconds of the last transform a mart was being built, whatever ran beside it."""
     files = [file for room in ROOMS for file in PROJECT.glob(f"marts/{room}/*.sql")]
-    marts = {f"model.p2p.{name}" for name in (*(file.stem for file in files), *UNDER_MARTS)}
+    return seconds_of({*(file.stem for file in files), *UNDER_MARTS}, home)
+
+
+def seconds_of(models: set[str], home: Path) -> float:
+    """In how many seconds of the last transform one of some models was being built."""
+    wanted = {f"model.p2p.{name}" for name in models}
     log = max(home.rglob("dbt.log"), key=lambda path: path.stat().st_mtime)
     events = [json.loads(line) for line in log.read_text().splitlines()]
     latest = events[-1]["info"]["invocation_id"]
@@ -141,7 +146,7 @@ def seconds_of_marts(home: Path) -> float:
         told, info = event["data"], event["info"]
         if (info["name"], info["invocation_id"]) != ("LogModelResult", latest):
             continue
-        if told["node_info"]["unique_id"] in marts:
+        if told["node_info"]["unique_id"] in wanted:
             end = datetime.fromisoformat(told["node_info"]["node_finished_at"])
             stretches.append((end - timedelta(seconds=told["execution_time"]), end))
     return _covered(stretches).total_seconds()

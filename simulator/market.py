@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import RLock
@@ -15,6 +15,7 @@ from simulator.churn import PACES, Churn, Side
 from simulator.makers import Makers
 from simulator.methods import methods_of
 from simulator.offers import Book, Offer, OfferState, state_of
+from simulator.planted import Planted, make_planted
 from simulator.prices import day_curve, price_scale
 from simulator.rates import fair_price
 from simulator.render import Renderer
@@ -51,6 +52,7 @@ class Market:
         start: datetime = START,
         offers: int | None = None,
         generation: int = 2026,
+        planted: Mapping[tuple[str, str, str], Planted] | None = None,
     ) -> None:
         """Opens the market at `start`.
 
@@ -62,9 +64,10 @@ class Market:
             offers: about how many offers are online in all, on average over a day; by default
                 as many as the chosen books have on the real exchange.
             generation: whose keys and number formats the payloads have: 2022, 2024 or 2026.
+            planted: books, by fiat, asset and taker's side, that begin with these ads alone.
 
         Raises:
-            ValueError: for a fiat, asset or generation that is not known.
+            ValueError: for a fiat, asset, generation or planted book that is not known.
         """
         if generation not in GENERATIONS:
             raise ValueError(f"generation is one of {', '.join(map(str, GENERATIONS))}")
@@ -82,7 +85,10 @@ class Market:
         self._new_keys: dict[str, Any] = {}
         self._delisted: dict[str, Shift] = {}
         self._shifts: list[tuple[float, Shift]] = []
+        self._planted = dict(planted or {})
         self._books = self._list_books(seed, offers)
+        if unknown := self._planted.keys() - self._books.keys():
+            raise ValueError(f"there is no book {sorted(unknown)[0]} to plant")
         rng = seeded(seed, "market")
         makers = Makers(rng, self._shape, self._books)
         self._levels = makers.levels
@@ -108,13 +114,16 @@ class Market:
         user, merchant = (round(float(rate) * 1e8) for rate in self._shape.commissions)
 
         def book(pair: ListedPair, side: str) -> Book:
+            planted = self._planted.get((pair.fiat, pair.asset, side))
             return Book(
                 fiat=FIATS[pair.fiat],
                 asset=pair.asset,
                 side=side,
                 asset_scale=ASSET_SCALES[pair.asset],
                 price_scale=price_scale(fair_price(pair.fiat, pair.asset)),
-                size=factor * (pair.buy_size if side == "BUY" else pair.sell_size),
+                size=float(planted.offers)
+                if planted
+                else factor * (pair.buy_size if side == "BUY" else pair.sell_size),
                 commissions=(user, merchant),
             )
 
@@ -123,6 +132,15 @@ class Market:
 
     def _open(self, side: Side, book: Book, makers: Makers, start_ms: int) -> None:
         """Fill a book as it stands at this local hour; the others of its offers are away."""
+        if (planted := self._planted.get(book.key)) is not None:
+            people = seeded(self.seed, "planted", *book.key)
+            for _ in range(planted.offers):
+                offer = makers.make(book, 0.0, start_ms, is_new=False)
+                make_planted(offer, planted, people)
+                book.append(offer)
+                side.enter(offer)
+            book.sort()
+            return
         pace = PACES[side.maker_sells]
         online = book.size * day_curve(self._churn.local_hour(book, 0.0), side.maker_sells)
         for _ in range(round(online)):

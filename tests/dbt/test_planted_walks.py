@@ -1,0 +1,100 @@
+"""The walks that the simulated market plants are found with their net; its bait is not credited."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from simulator.market import Market
+from simulator.planted import Planted
+from simulator.source import Query
+from tests.dbt.conftest import Dbt, Rows
+from tests.landing import Book, Reading, land
+
+ROOM = 100.0
+"""US dollars' worth in each ad of a planted book."""
+TICKET = 500
+WORTH = {"USDT": 1.0, "BTC": 100_000.0}
+
+
+def planted(
+    fiat_per_usd: float, asset: str, times: float, offers: int = 6, smallest: int = 1
+) -> Planted:
+    """A book at a multiple of what the asset is worth."""
+    price = fiat_per_usd * WORTH[asset] * times
+    return Planted(round(price, 2), ROOM / WORTH[asset], offers, smallest)
+
+
+def pair(
+    fiat: str, per_usd: float, ask: float, bid: float, asset: str = "USDT", **bids: Any
+) -> dict[Book, Planted]:
+    return {
+        (fiat, asset, "BUY"): planted(per_usd, asset, ask),
+        (fiat, asset, "SELL"): planted(per_usd, asset, bid, **bids),
+    }
+
+
+BOOKS: dict[Book, Planted] = {
+    **pair("KES", 100, 1, 1.01),
+    # VES > USDT > BOB > BTC > VES: the fourth price is 3.5% above what the other three make.
+    **pair("VES", 600, 1, 0.98),
+    **pair("BOB", 10, 1.03, 1),
+    **pair("BOB", 10, 1, 0.97, "BTC"),
+    **pair("VES", 600, 1.05, 1.035, "BTC"),
+    # Bait: three ads, a price beyond all reason, orders larger than what is left, an old reading.
+    **pair("ARS", 1500, 1, 1.01, offers=3),
+    **pair("COP", 4000, 1, 1.1),
+    **pair("TRY", 40, 1, 1.01, smallest=10**7),
+    **pair("UAH", 40, 1, 1.01),
+}
+STALE = ("UAH", "USDT", "SELL")
+
+
+def read(market: Market, book: Book, minutes: float) -> Reading:
+    """A book of the market, read so many minutes after its beginning."""
+    answer = market.page(Query(*book, page=1, rows=20))
+    assert answer.total == len(answer.items) == BOOKS[book].offers
+    items = [json.loads(item) for item in answer.items]
+    return Reading(book, market.now + timedelta(minutes=minutes), [items])
+
+
+def test_planted_walks_are_found_with_their_net_depth_and_age_and_bait_is_never_credited(
+    connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
+) -> None:
+    market = Market(3, sorted({fiat for fiat, _, _ in BOOKS}), ["USDT", "BTC"], planted=BOOKS)
+    readings = [
+        read(market, book, minutes - (60 if book == STALE else 7 * (book[2] == "SELL")))
+        for book in BOOKS
+        for minutes in (60, 80, 100)
+    ]
+    land(connection, "1", readings, run_id="one")
+    dbt("run", "--select", "+arbitrage_cycles")
+
+    credited = rows(
+        "select shape, fiat_code, net_pct, capacity_usd, n_eligible, oldest_leg_minutes"
+        " from marts.arbitrage_cycles where ticket_usd = %s and is_credited and net_pct > 0"
+        " order by shape",
+        TICKET,
+    )
+    # What is bought in BOB and in VES is sent: of the BTC 0.0001, of the USDT 0.29. A dollar is
+    # what the USDT on the same page costs, in BOB 3% more.
+    sent = (1 - 0.0001 * WORTH["BTC"] / (1.03 * TICKET)) * (1 - 0.29 / TICKET)
+    assert [(shape, fiat) for shape, fiat, *_ in credited] == [
+        ("one_book", "KES"), ("two_fiats", "BOB"),
+    ]  # fmt: skip
+    nets = [float(net) for _, _, net, *_ in credited]
+    assert nets == pytest.approx([1, 100 * (1.035 * sent - 1)], abs=1e-9)
+    assert [row[3:] for row in credited] == [(500, 6, 7)] * 2
+    never = rows("select distinct fiat_code from marts.arbitrage_cycles where is_credited")
+    assert not {fiat for (fiat,) in never} & {"ARS", "COP", "TRY", "UAH"}
+    # The absurd one is found, and called what it is; the stale one nets as much as the sound one.
+    doubted = rows(
+        "select fiat_code, net_pct, is_data_bug_suspect from marts.arbitrage_cycles"
+        " where ticket_usd = %s and shape = 'one_book' and not is_credited",
+        TICKET,
+    )
+    assert doubted == [("COP", 10, True)]
