@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +34,13 @@ class Evaluation:
     choices: dict[int, Choice]
 
 
-def evaluate(series: Series, rules: Rules) -> Evaluation:
+def evaluate(series: Series, rules: Rules, models: Sequence[str] = OF_PRICES) -> Evaluation:
     """Have every model predict from each cut-off, and hold that against what came.
 
     Only cut-offs and hours that are covered are scored.
     """
     cutoffs = cutoffs_of(len(series.closes), rules)
-    said = paths(series.logs, rules, OF_PRICES, len(cutoffs))
+    said = paths(series.logs, rules, models, len(cutoffs))
     states = states_of(series.closes, rules.flat_hour_pct)
     chances = state_probabilities(states, cutoffs, rules.state_smoothing)
     factors = {name: np.ones(len(cutoffs)) for name in said}
@@ -65,7 +65,7 @@ def evaluate(series: Series, rules: Rules) -> Evaluation:
 
 def choose(scored: Mapping[str, Mapping[str, Any]]) -> Choice:
     """Of the models with significant skill the one whose skill is surest; else persistence."""
-    able = [name for name in OF_PRICES if scored[name]["is_significant"]]
+    able = [name for name in OF_PRICES if name in scored and scored[name]["is_significant"]]
     best = max(able, key=lambda name: float(scored[name]["skill_low"]), default=PERSISTENCE)
     return Choice(
         best,
