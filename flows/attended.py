@@ -99,8 +99,8 @@ def _run(
         log.info("run skipped: %s", busy)
         return cast(Result, Completed(name=SKIPPED, message=str(busy)))
     except Exception as failure:
+        hide(failure)  # Prefect keeps what it says
         if is_scheduled:  # else the command says it, in our own words
-            hide(failure)  # Prefect keeps what it says
             level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
             log.log(level, "run failed: %s", words_of(failure), exc_info=failure)
         raise

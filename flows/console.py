@@ -100,7 +100,7 @@ class CycleProgress:
             transient=True,
             disable=not err.is_terminal,
         )
-        self._task = self._bar.add_task(f"{prefix}starting Prefect", total=None, detail="")
+        self._task = self._bar.add_task(f"{prefix}starting", total=None, detail="")
 
     def __enter__(self) -> CycleProgress:
         """Start to show."""

@@ -42,7 +42,7 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _HTTP_OK = 200
 _FIREWALL = "x-amzn-waf-action"
 _SIMULATED = "X-P2P-Simulated"  # of every answer of `simulator`
-_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|script|!--)", re.I)
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-z]", re.I)
 _DEAD_AFTER = 3  # tries at an address where nobody has ever answered
 _LARGEST_COUNT = 2**31
 _ODD_ADS = 3
@@ -311,8 +311,8 @@ def _is_challenge(reply: Reply) -> bool:
     if _FIREWALL in reply.headers:
         return True
     if reply.status in (202, 405):
-        return not reply.body.strip() or _HTML.match(reply.body) is not None
-    return reply.status == _HTTP_OK and _HTML.match(reply.body) is not None
+        return not reply.body.strip() or _MARKUP.match(reply.body) is not None
+    return reply.status == _HTTP_OK and _MARKUP.match(reply.body) is not None
 
 
 def _check_items(data: Any) -> bool:

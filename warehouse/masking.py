@@ -65,6 +65,10 @@ def hide(failure: BaseException | None) -> None:
         failure.args = tuple(
             quoted(said) if isinstance(said, str) else said for said in failure.args
         )
+        if isinstance(failure, OSError):  # which says what these hold, whatever its `args` are
+            for name in ("strerror", "filename", "filename2"):
+                if isinstance(said := getattr(failure, name), str):
+                    setattr(failure, name, quoted(said))
         failure = failure.__cause__ or failure.__context__
 
 

@@ -50,6 +50,8 @@ FIREWALL = {"x-amzn-waf-action": "challenge"}
         ((200, b"", FIREWALL), "challenge_200"),
         ((200, b"<!doctype HTML>\n<script>solve()</script>"), "challenge_200"),
         ((200, b"\xef\xbb\xbf\r\n <html lang=en>"), "challenge_200"),
+        ((200, b"<?xml version='1.0'?><!DOCTYPE html>"), "challenge_200"),
+        ((200, b"<meta http-equiv=refresh content=5>"), "challenge_200"),
         ((200, gzip.compress(b"<html>"), {"Content-Encoding": "gzip"}), "challenge_200"),
     ],
 )  # fmt: skip

@@ -74,6 +74,13 @@ def test_what_an_exception_says_is_hidden_and_what_is_behind_it() -> None:
     assert (str(failure), cause.args) == ("no ***", ("***", 7))
 
 
+def test_what_the_system_says_is_hidden_too() -> None:
+    learn(["swordfish-1"])
+    failure = OSError(2, "no swordfish-1", "/swordfish-1/a", None, "/swordfish-1/b")
+    hide(failure)
+    assert str(failure) == "[Errno 2] no ***: '/***/a' -> '/***/b'"
+
+
 def test_an_address_is_shown_without_its_login() -> None:
     assert without_login("http://anna:a@b@host:1/api@1") == "http://host:1/api@1"
     assert without_login("http://host") == "http://host"
