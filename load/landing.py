@@ -30,6 +30,7 @@ from warehouse.trouble import Kind, advice_on, kind_of, sqlstate_of
 log = logging.getLogger(__name__)
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_NO_WAY = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPERM}
 _WORKERS = 2  # each holds a file in memory, and keeps a core of the server busy
 _M_ARENA_MAX = -8  # of malloc.h
 _PACKAGES_KEPT = 3
@@ -136,6 +137,9 @@ class Landing:
             _give_back()
             require()
             load_ids = self._patiently(self._finish)
+        except OSError as failure:
+            self._require_disk(failure)
+            raise
         except PipelineStepFailed as failure:
             self._require_disk(failure)
             if kind_of(failure) is not Kind.OF_THE_DATA:
@@ -255,13 +259,14 @@ class Landing:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _require_disk(self, failure: BaseException) -> None:
-        """Tell a full disk from a batch that cannot land: no book is to blame, none is given up."""
+        """Tell a machine that cannot write from a batch that cannot land: no book is given up."""
         error: BaseException | None = failure
         while error is not None:
-            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM | _NO_WAY:
+                advice = "make room there" if error.errno in _NO_ROOM else "correct that"
                 raise UserError(
                     f"P2P_HOME: dlt cannot write to {self._folder} ({error.strerror}): "
-                    "make room there; the next run goes on from here."
+                    f"{advice}; the next run goes on from here."
                 ) from failure
             error = error.__cause__ or error.__context__
 

@@ -194,17 +194,26 @@ def test_a_warehouse_that_is_gone_while_it_is_landed_in_is_one_line(ground: Grou
         ground.loader.run(warehouse=replace(warehouse, port=1))
 
 
-def test_a_full_disk_of_our_own_is_one_line_and_no_books_fault(loader: Loader) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+@pytest.mark.parametrize(
+    ("limit", "most", "said"),
+    [
+        (resource.RLIMIT_FSIZE, 500, "File too large.: make room there"),
+        (resource.RLIMIT_NOFILE, 3, "Too many open files.: correct that"),
+    ],
+)
+def test_a_machine_that_cannot_write_is_one_line_and_no_books_fault(
+    loader: Loader, limit: int, most: int, said: str
+) -> None:
+    before = resource.getrlimit(limit)
 
-    def fill(progress: Progress) -> None:
+    def exhaust(progress: Progress) -> None:
         if progress.books_done == BOOKS:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+            resource.setrlimit(limit, (most, before[1]))
 
     try:
-        with pytest.raises(UserError, match="P2P_HOME: dlt cannot write to .* make room"):
-            loader.run(on_progress=fill)
+        with pytest.raises(UserError, match=f"P2P_HOME: dlt cannot write to .* .{said}"):
+            loader.run(on_progress=exhaust)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        resource.setrlimit(limit, before)
     report = loader.run()
     assert (report.books_read, report.books_complete) == (BOOKS, BOOKS)
