@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,12 +16,15 @@ from prefect.runtime import flow_run
 from flows import steps
 from flows.attended import attended, bury_the_dead, named, nobody_listens
 from flows.cycle import SURROUNDINGS, Cycle, Surroundings, open_cycle
+from flows.log import words_of
 from flows.steps import Step
 from flows.summary import CycleOutcome, markdown
 from warehouse.errors import UserError
 
 if TYPE_CHECKING:
     from flows.transform import TransformReport
+
+log = logging.getLogger(__name__)
 
 
 def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
@@ -37,29 +41,41 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 def _close_run(cycle: Cycle, state: str, error: str | None) -> CycleOutcome:
     """Record how the cycle ended, and leave its summary where Prefect shows it."""
     outcome = steps.close_run(cycle, state, error)
-    if not nobody_listens():
-        create_markdown_artifact(
-            key="cycle", markdown=markdown(outcome), description=f"Cycle {cycle.run_id}"
-        )
+    leave(
+        create_markdown_artifact,
+        key="cycle",
+        markdown=markdown(outcome),
+        description=f"Cycle {cycle.run_id}",
+    )
     return outcome
 
 
 def _show_built(built: TransformReport) -> None:
     """Leave dbt's nodes, with their states and seconds, where Prefect shows them."""
-    if not nobody_listens():
-        create_table_artifact(
-            key="dbt-nodes",
-            table=[
-                {
-                    "node": node.name,
-                    "type": node.kind,
-                    "status": node.status,
-                    "seconds": round(node.seconds, 2),
-                }
-                for node in built.nodes
-            ],
-            description="What dbt built and tested, the slowest first",
-        )
+    leave(
+        create_table_artifact,
+        key="dbt-nodes",
+        table=[
+            {
+                "node": node.name,
+                "type": node.kind,
+                "status": node.status,
+                "seconds": round(node.seconds, 2),
+            }
+            for node in built.nodes
+        ],
+        description="What dbt built and tested, the slowest first",
+    )
+
+
+def leave(artifact: Callable[..., object], **content: Any) -> None:
+    """Leave an artifact with this run; when Prefect's server is silent the work goes on."""
+    if nobody_listens():
+        return
+    try:
+        artifact(**content)
+    except Exception as error:  # whatever its client raises
+        log.warning("Prefect's server took no artifact: %s", words_of(error))
 
 
 _once: Callable[..., Step] = partial(Task[..., Any], cache_policy=NO_CACHE)
