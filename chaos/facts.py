@@ -196,11 +196,16 @@ def _decimal(value: Any) -> Decimal | None:
 
 
 def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
-    """All that the marts tell, in every column but those that a build writes of itself."""
+    """All that the marts tell, in every column but those that a build writes of itself.
+
+    Nor those of `market_now` that count to the moment of asking.
+    """
     tables = connection.execute(
         "select table_name::text, array_agg(column_name::text order by column_name)"
         " from information_schema.columns"
         " where table_schema = 'marts' and column_name not in ('run_id', 'load_id')"
+        " and (table_name, column_name)"
+        " not in (('market_now', 'age_minutes'), ('market_now', 'is_stale'))"
         " group by table_name"
     ).fetchall()
     told = {}

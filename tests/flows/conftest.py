@@ -1,4 +1,4 @@
-"""The whole line in one process: one warehouse, one exchange, one Prefect server a session."""
+"""The whole line in one process: one warehouse and one exchange a session."""
 
 from __future__ import annotations
 
@@ -133,20 +133,28 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Prefect's own server, which a run would else start for itself; the address of its API."""
+def nobodys_settings() -> Iterator[None]:
+    """An environment without the settings of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("P2P_", "PREFECT_"))]:
             patch.delenv(name)
         for name in ("DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL", "REDIS_URL"):
             patch.delenv(name, raising=False)
-        with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
-            yield address
+        yield
+
+
+@pytest.fixture(scope="module")
+def prefect_server(
+    nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Prefect's own server, to which cycles are reported meanwhile; the address of its API."""
+    with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def house(
-    server: Warehouse, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+    server: Warehouse, nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """The one house of the session; whoever uses it begins with `empty` or `go_back_to`."""
     warehouse = replace(server, database=DATABASE)

@@ -157,7 +157,7 @@ def test_what_is_written_is_closed_to_others_but_for_what_is_asked_for(
 def test_no_secret_is_anywhere_below_the_home_nor_said(commanded: Commanded) -> None:
     files = [path for path in commanded.home.rglob("*") if path.is_file()]
     folders = {path.relative_to(commanded.home).parts[0] for path in files}
-    assert {"dbt", "dlt", "docs", "logs", "prefect"} <= folders
+    assert {"dbt", "dlt", "docs", "logs"} <= folders
     assert files_with(commanded.home, (KEY, PASSWORD)) == []
     for secret in (KEY, PASSWORD):
         assert secret not in commanded.run.stdout + commanded.run.stderr
