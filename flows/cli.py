@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
+from flows.commands.connect import connect
 from flows.commands.demo import demo
 from flows.commands.docs import docs
 from flows.commands.doctor import doctor
@@ -27,16 +30,49 @@ from flows.commands.sql import sql
 from flows.commands.starting import CHECK_FAILED, INTERRUPTED, SUCCESS, WRONG_USE
 from flows.commands.status import status
 from warehouse.errors import UserError
+from warehouse.settings import project_version
 
 log = logging.getLogger(__name__)
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a reader that has seen enough, such as `head`, is no failure."""
+        try:
+            given = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return SUCCESS
+        return given
+
+
 app = typer.Typer(
     name="p2p",
-    help="A data warehouse of the Binance P2P market: what currencies really cost, in SQL.",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"p2p {project_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """A data warehouse of the Binance P2P market: what currencies really cost, in SQL."""
+
 
 for command in (
     run,
@@ -44,6 +80,7 @@ for command in (
     metrics,
     demo,
     sql,
+    connect,
     status,
     doctor,
     report,
@@ -76,7 +113,7 @@ def main() -> NoReturn:
         )
         sys.exit(WRONG_USE)
     try:
-        given = app(standalone_mode=False)
+        given = app(prog_name="p2p", standalone_mode=False)
     except typer.Exit as exit_:
         sys.exit(exit_.exit_code)
     except typer.Abort:
@@ -84,9 +121,6 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         _say("Interrupted.")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(SUCCESS)
     except Exception as error:
         if _is_interruption(error):
             _say("Interrupted.")

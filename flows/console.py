@@ -23,7 +23,14 @@ from rich.text import Text
 from flows.log import escape
 from load.report import Progress as LoadProgress
 
-out = Console(highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, for which a reader that has seen enough is no failure."""
+        raise BrokenPipeError
+
+
+out = _Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 _FOLDED = 24
 """Columns of a terminal that a value may ask for before it is folded."""

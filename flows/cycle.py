@@ -51,6 +51,7 @@ class Surroundings:
     stop: threading.Event = field(default_factory=threading.Event)
     on_progress: Callable[[Progress], None] | None = None
     on_step: Callable[[str], None] = lambda step: None
+    on_unlisted: Callable[[list[str]], None] = lambda fiats: None
     on_built: Callable[[TransformReport], None] = lambda built: None
 
 

@@ -288,7 +288,7 @@ def _record(settings: Settings, connection: Connection, now: datetime) -> Iterat
         yield watch("cycles", "the record is of an older version", "p2p run brings it up to date")
         return
     is_locked = connection.execute(_IS_LOCKED).fetchone() == (True,)
-    yield _success(settings, sight, now)
+    yield _success(settings, sight, now, last[1])
     yield _last_cycle(*last)
     if sight.is_running and not is_locked:
         yield watch(
@@ -309,8 +309,10 @@ def _record(settings: Settings, connection: Connection, now: datetime) -> Iterat
     yield from _books(sight)
 
 
-def _success(settings: Settings, sight: Sight, now: datetime) -> Finding:
+def _success(settings: Settings, sight: Sight, now: datetime, last_state: str) -> Finding:
     patience = timedelta(minutes=2 * settings.extraction_interval)
+    if sight.succeeded_at is None and last_state == "stopped":
+        return watch("last success", "none yet", "p2p run, or p2p serve")
     if sight.succeeded_at is None:
         return wrong("last success", "none yet", "see the last cycle, below")
     age = now - sight.succeeded_at

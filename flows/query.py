@@ -19,6 +19,12 @@ from warehouse.errors import UserError
 from warehouse.masking import quoted
 from warehouse.postgres import Warehouse
 
+NO_QUERY = (
+    'There is no query: give one, as in p2p sql "select * from market_now", or -f FILE, '
+    "or -f - for standard input."
+)
+SEVERAL = "These are several statements, and p2p sql takes one: ask them one by one."
+
 SEARCH_PATH = "marts, ops, staging, public"
 
 RUNS = """
@@ -128,6 +134,8 @@ class Answer:
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    oids: Sequence[int] = ()
+    """PostgreSQL's number of the type of each column."""
 
 
 @contextmanager
@@ -157,16 +165,27 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
     """Run one query that may only read.
 
     Raises:
-        UserError: PostgreSQL does not understand it, or it would write.
+        UserError: it is empty or several, PostgreSQL does not understand it, or it would write.
     """
     with reading(warehouse) as connection:
         for kind in ("json", "jsonb"):  # as it landed, however deep, and not as Python says it
             connection.adapters.register_loader(kind, TextLoader)
-        # Prepared, since then the server takes no second statement (`commit; drop table …`).
-        cursor = connection.execute(question.encode(), parameters, prepare=True)
-        if cursor.description is None:
-            return Answer([], [])
-        return Answer([column.name for column in cursor.description], cursor.fetchall())
+        with connection.cursor() as cursor:
+            try:
+                # Streamed, which takes the protocol in which a second statement is refused.
+                rows = list(cursor.stream(question.encode(), parameters))
+            except psycopg.errors.SyntaxError as error:
+                if "multiple commands" in (error.diag.message_primary or ""):
+                    raise UserError(SEVERAL) from None
+                raise
+            except (psycopg.ProgrammingError, psycopg.InternalError) as error:
+                if error.sqlstate is not None:
+                    raise
+                if "EMPTY_QUERY" in str(error):  # nothing but space and comments
+                    raise UserError(NO_QUERY) from None
+                return Answer([], [])  # a statement without rows, such as `set`
+            columns = cursor.description or []
+        return Answer([each.name for each in columns], rows, [each.type_code for each in columns])
 
 
 def write_csv(answer: Answer, stream: IO[str]) -> None:

@@ -18,7 +18,7 @@ from flows.log import words_of
 from flows.measured import measured
 from flows.summary import CycleOutcome
 from load.report import CycleReport
-from warehouse.errors import UserError
+from warehouse.errors import BadSetting, UserError
 from warehouse.masking import hide
 from warehouse.roles import TRANSFORMER
 
@@ -68,7 +68,8 @@ def sequence(cycle: Cycle, do: Callable[[Step], Step] = plainly) -> CycleOutcome
             do(check_core)(cycle, report, built)
     except BaseException as failure:
         hide(failure)  # Prefect keeps what it says
-        state = "failed"
+        # Nothing was asked that could be done: that leaves nothing to repair.
+        state = "stopped" if isinstance(failure, BadSetting) else "failed"
         error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
         # What a user can correct is said once, by the command.
         level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
@@ -115,6 +116,7 @@ def load(cycle: Cycle) -> CycleReport:
     """Read what is due of the market into `staging`."""
     with _step(cycle, "load"):
         report = cycle.read(partial(_keep_pulse, cycle))
+    cycle.surroundings.on_unlisted(report.unlisted)
     with ops.connected(cycle.warehouse) as connection:
         ops.note_seconds(
             connection,

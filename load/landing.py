@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import dlt
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.common.data_writers import BufferedDataWriter
+from dlt.common.storages import data_item_storage
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -69,6 +71,8 @@ class Landing:
         self._warehouse = warehouse
         self._destination = Destination(warehouse)
         os.environ["DLT_DATA_DIR"] = str(self._folder)
+        if "%" in str(self._folder):
+            _take_folders_literally()
         try:
             self._pipeline = self._open()
         except Exception as failure:
@@ -269,6 +273,17 @@ class Landing:
                     f"{advice}; the next run goes on from here."
                 ) from failure
             error = error.__cause__ or error.__context__
+
+
+def _take_folders_literally() -> None:
+    """Have dlt 1.31 write files below a folder with % in its name, which it takes for a format."""
+
+    class Writer(BufferedDataWriter[Any]):
+        def __init__(self, spec: Any, template: str, **options: Any) -> None:
+            folder, name = os.path.split(template)
+            super().__init__(spec, os.path.join(folder.replace("%", "%%"), name), **options)
+
+    data_item_storage.BufferedDataWriter = Writer  # type: ignore[attr-defined, assignment]
 
 
 def share_arenas() -> None:

@@ -10,7 +10,7 @@ from load.catalogue import CatalogueReading
 from load.exchange import Exchange
 from load.meter import Meter
 from load.state import CatalogueState
-from warehouse.errors import UserError
+from warehouse.errors import BadSetting
 
 
 class Listing:
@@ -34,7 +34,7 @@ class Listing:
         """Read what is stale of `known`, of these fiats where some are given.
 
         Raises:
-            UserError: the exchange lists none of `fiats`.
+            BadSetting: the exchange lists none of `fiats`.
             Stopped: there is no time left.
             Unreachable: the exchange has not answered anything in this cycle.
         """
@@ -45,7 +45,7 @@ class Listing:
         listed = known.fiats or list(fiats)
         wanted, stale = catalogue.wanted_fiats(listed, known, fiats, self._clock())
         if listed and not wanted:
-            raise UserError(f"P2P_FIATS={','.join(fiats)}: the exchange lists none of these.")
+            raise BadSetting("P2P_FIATS", ",".join(fiats), ": the exchange lists none of these.")
         workers = ThreadPoolExecutor(in_flight, thread_name_prefix="catalogue")
         try:
             futures = [
@@ -60,3 +60,28 @@ class Listing:
                 self._tell(f"catalogue: {done} of {len(futures)} fiats")
         finally:
             workers.shutdown(wait=False, cancel_futures=True)
+
+
+def require_books(known: CatalogueState, fiats: tuple[str, ...], assets: tuple[str, ...]) -> None:
+    """Refuse limits that leave no book, as far as the catalogue of these fiats was read.
+
+    Raises:
+        BadSetting: the exchange trades none of these assets for these fiats, or nothing at all.
+    """
+    asked = [fiat for fiat in known.fiats if not fiats or fiat in fiats]
+    if known.books(fiats, assets) or not all(fiat in known.pairs for fiat in asked):
+        return
+    if assets and known.books(fiats, ()):
+        where = ",".join(fiats) or "any fiat"
+        said = f": the exchange trades none of these for {where}."
+        raise BadSetting("P2P_ASSETS", ",".join(assets), said)
+    if fiats:
+        said = ": the exchange lists no pair of these, so there is no book to read."
+        raise BadSetting("P2P_FIATS", ",".join(fiats), said)
+
+
+def unlisted(known: CatalogueState, fiats: tuple[str, ...], assets: tuple[str, ...]) -> list[str]:
+    """Those of the fiats asked for that no book is of, where that is known."""
+    found = {book.fiat for book in known.books(fiats, assets)}
+    unread = {fiat for fiat in known.fiats if fiat not in known.pairs}
+    return [fiat for fiat in fiats if fiat not in found | unread]

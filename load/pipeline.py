@@ -15,7 +15,7 @@ from load.catalogue import CatalogueReading
 from load.exchange import Exchange, Unreachable, utc_now
 from load.landed import follow, follow_catalogue
 from load.landing import Landing, Refused, share_arenas
-from load.listing import Listing
+from load.listing import Listing, require_books, unlisted
 from load.memory import remember_batch
 from load.meter import Meter
 from load.pacing import Pacer, Stopped, pacer_of
@@ -206,7 +206,11 @@ class _Cycle:
             self.unlanded = Batch(self.run_id)
 
     def _plan(self) -> deque[Book]:
-        listed = self._listed()
+        listed, limits = self._listed(), (self.settings.fiats, self.settings.assets)
+        require_books(self.state.catalogue, *limits)
+        self.report.unlisted = unlisted(self.state.catalogue, *limits)
+        if self.report.unlisted:
+            log.warning("the exchange lists no book of %s", ",".join(self.report.unlisted))
         with self.warehouse.connect(autocommit=True) as connection:
             self.report.books_corrected = follow(self.state, connection, listed)
         begun = self.state.cycle.started_us

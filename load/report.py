@@ -44,6 +44,8 @@ class CycleReport:
     pages_landed: int = 0
     offers: int = 0
     cleaned_characters: int = 0
+    unlisted: list[str] = field(default_factory=list)
+    """Fiats asked for that the exchange lists no book of."""
     dropped_codes: int = 0
     """Fiats, assets and methods of the catalogue whose code is none."""
     new_fields: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from warehouse import masking
 from warehouse.connection import Warehouse, is_local
-from warehouse.errors import UserError
+from warehouse.errors import BadSetting, UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     rates_url: str | None = "https://open.er-api.com"
     spot_url: str | None = "https://data-api.binance.vision"
     user_agent: str = Field(
-        default_factory=lambda: f"{_PROJECT}/{version(_PROJECT)}", pattern=r"^[ -~]{1,200}$"
+        default_factory=lambda: f"{_PROJECT}/{project_version()}", pattern=r"^[ -~]{1,200}$"
     )
     fiats: Annotated[tuple[str, ...], NoDecode] = ()
     assets: Annotated[tuple[str, ...], NoDecode] = ()
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         """Have what is secret hidden from now on, and refuse what would give it away.
 
         Raises:
-            UserError: the key would travel in clear text, or the home's path cannot be used.
+            UserError: the key would travel in clear text.
         """
         masking.learn(self._secrets())
         parts = urlsplit(self.api_url)
@@ -135,11 +135,6 @@ class Settings(BaseSettings):
             raise UserError(
                 f"BINANCE_API_KEY would travel in clear text to P2P_API_URL={self.api_url}: "
                 "give an address with https://, or unset the key."
-            )
-        if "%" in str(self.home):
-            raise UserError(
-                f"P2P_HOME={self.home} has a % in it, which dlt takes for a placeholder: "
-                "set P2P_HOME to a folder without one."
             )
         return self
 
@@ -267,6 +262,11 @@ class Settings(BaseSettings):
         return PROJECT_ROOT / value.expanduser()
 
 
+def project_version() -> str:
+    """The version of this project, as it is installed."""
+    return version(_PROJECT)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process; `overrides` are fields by name and win over everything.
 
@@ -279,7 +279,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise UserError(_refusal(error.errors()[0])) from None
+        raise _refusal(error.errors()[0]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{PROJECT_ROOT / '.env'} cannot be read: {error}") from None
 
@@ -298,12 +298,11 @@ def secret_in(variable: str, file: Path) -> str:
     return secret
 
 
-def _refusal(error: ErrorDetails) -> str:
+def _refusal(error: ErrorDetails) -> BadSetting:
     """What to tell about one wrong value; a secret's value is never repeated."""
     place = str(error["loc"][0])
     field = next(name for name, rule in _RULES.items() if place in (name, rule[0]))
     variable, rule = _RULES[field]
-    given = (
-        "" if field in _SECRETS or "@" in str(error["input"]) else f"={str(error['input'])[:60]}"
-    )
-    return f"{variable}{given} is not understood: it must be {rule}."
+    is_secret = field in _SECRETS or "@" in str(error["input"])
+    given = "" if is_secret else str(error["input"])[:60]
+    return BadSetting(variable, given, f" is not understood: it must be {rule}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def demo(verbose: Verbose = False) -> int:
     # Held over all cycles and the picture, rather than restarted for each.
     with open_warehouse(settings) as warehouse:
         outcomes = run_demo(settings)
-        home, p2p = _shown(settings.home), _shown(Path(sys.argv[0]).resolve())
+        home, p2p = map(_shown, (settings.home, Path(sys.argv[0]).resolve()))
         show(
             warehouse,
             outcomes,
@@ -46,4 +47,4 @@ def demo(verbose: Verbose = False) -> int:
 def _shown(path: Path) -> str:
     """A path as one would type it in the project."""
     inside = path.is_relative_to(PROJECT_ROOT)
-    return str(path.relative_to(PROJECT_ROOT)) if inside else str(path)
+    return shlex.quote(str(path.relative_to(PROJECT_ROOT) if inside else path))

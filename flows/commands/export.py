@@ -23,7 +23,9 @@ class Format(StrEnum):
 
 def export(
     mart: Annotated[str, typer.Argument(help="A mart, such as market_quotes; see p2p docs.")],
-    form: Annotated[Format, typer.Option("--format", help="What to write.")],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="What to write; as --out ends, else csv.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to; otherwise MART.FORMAT here; -: to a pipe.")
     ] = None,
@@ -36,6 +38,9 @@ def export(
     from warehouse.files import whole_file
     from warehouse.postgres import open_warehouse
 
+    if form is None:
+        is_parquet = out is not None and out.suffix.lower() == ".parquet"
+        form = Format.parquet if is_parquet else Format.csv
     write = {Format.csv: write_csv, Format.parquet: write_parquet}[form]
     is_piped = out == Path("-")
     if is_piped and sys.stdout.isatty():

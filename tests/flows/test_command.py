@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from simulator.answers import FIAT_LIST
@@ -36,13 +38,15 @@ from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
 from warehouse.settings import load_settings
 
+ODD = "a b%20c'd"
 Done = subprocess.CompletedProcess[str]
 
 
 @dataclass
 class Commanded:
-    """A home in which `p2p run` ran once, with a server of Prefect's that it started itself."""
+    """A home in which `p2p run` ran once; it and the checkout have names that need quoting."""
 
+    project: Path
     home: Path
     warehouse: Warehouse
     environment: dict[str, str]
@@ -51,17 +55,17 @@ class Commanded:
     run: Done
 
     def p2p(self, *arguments: str) -> Done:
-        return call(command(*arguments), self.environment)
+        return call(command(*arguments), self.environment, self.project)
 
     def dbt(self, *arguments: str) -> Done:
         program = "from dbt.cli.main import cli; cli()"
-        return call([sys.executable, "-c", program, *arguments], self.environment)
+        return call([sys.executable, "-c", program, *arguments], self.environment, self.project)
 
 
-def call(line: list[str], environment: dict[str, str]) -> Done:
+def call(line: list[str], environment: dict[str, str], project: Path) -> Done:
     return subprocess.run(
         line,
-        cwd=PROJECT,
+        cwd=project,
         env=environment,
         capture_output=True,
         text=True,
@@ -73,7 +77,9 @@ def call(line: list[str], environment: dict[str, str]) -> Done:
 @pytest.fixture(scope="module")
 def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
     folder = tmp_path_factory.mktemp("commanded")
-    home = folder / "home"
+    project, home = folder / ODD / "project", folder / ODD / "home"
+    skipped = shutil.ignore_patterns(".*", "target", "logs", "*.egg-info", "__pycache__")
+    shutil.copytree(PROJECT, project, ignore=skipped)
     frame = recorded_frames()[0]
     frame[("ARS", "USDT", "BUY")] = frame[DOUBLED]
     with (
@@ -83,7 +89,8 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
         ours = ("P2P_", "PREFECT_", "DATABASE_URL", "BINANCE_API_KEY", "EXTRACTION_INTERVAL")
         outside = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment = {
-            **overheard(folder / "overheard", outside),
+            **(heard := overheard(folder / "overheard", outside)),
+            "PYTHONPATH": os.pathsep.join([str(project), heard["PYTHONPATH"]]),
             **settings_at(home, exchange),
             # Of which nothing on this machine is to take notice.
             **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy"), "http://127.0.0.1:9"),
@@ -93,14 +100,15 @@ def commanded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commanded]:
             "DBT_TARGET_PATH": str(folder / "target"),
             "DBT_LOG_PATH": str(folder / "logs"),
         }
-        before = call(command("status"), environment)
+        before = call(command("status"), environment, project)
         # The embedded server takes any password, and the command is to hide it all the same.
         url = replace(warehouse, password=PASSWORD).url
         run = call(
             command("run", "--fiats", "VES", "--assets", "USDT"),
             {**environment, "DATABASE_URL": url, "P2P_LOG_FORMAT": "json"},
+            project,
         )
-        yield Commanded(home, warehouse, environment, folder / "overheard", before, run)
+        yield Commanded(project, home, warehouse, environment, folder / "overheard", before, run)
     erase(home)
 
 
@@ -198,7 +206,6 @@ def test_nothing_that_an_advertiser_wrote_reaches_the_terminal_as_a_command(
     [
         "insert into ops.quarantined_loads (load_id, reason) values ('1', 'x')",
         "create table public.mine (a int)",
-        "commit; create table public.mine (a int)",
         "selec 1",
     ],
 )
@@ -214,6 +221,32 @@ def test_sql_only_reads_and_refuses_the_rest_in_one_line(
             "select to_regclass('public.mine'), (select count(*) from ops.quarantined_loads)"
         ).fetchone()
     assert row == (None, 0)
+
+
+def test_sql_takes_one_statement(commanded: Commanded) -> None:
+    done = commanded.p2p("sql", "commit; create table public.mine (a int)")
+    assert done.returncode == 2
+    assert "several statements" in only_line(done)
+    with commanded.warehouse.connect() as connection:
+        assert connection.execute("select to_regclass('public.mine')").fetchone() == (None,)
+
+
+def test_a_typo_in_an_option_names_the_option_and_leaves_nothing_to_repair(
+    commanded: Commanded,
+) -> None:
+    for arguments, said in (
+        (("--fiats", "V S"), "--fiats V S is not understood: "),
+        (("--fiats", "VEZ"), "--fiats VEZ: the exchange lists none of these."),
+        (
+            ("--fiats", "VES", "--assets", "USDX"),
+            "--assets USDX: the exchange trades none of these for VES.",
+        ),
+    ):
+        done = commanded.p2p("run", *arguments)
+        assert done.returncode == 2
+        assert only_line(done).startswith(f"p2p: {said}")
+    (last,) = [line for line in commanded.p2p("doctor").stdout.splitlines() if "last cycle" in line]
+    assert last.startswith("fine")
 
 
 def test_docs_writes_both_pages_and_says_where(commanded: Commanded) -> None:
@@ -295,6 +328,27 @@ def test_init_makes_the_roles_and_asks_for_no_password_where_none_is_wanted(
     told = commanded.p2p("doctor").stdout
     assert ", embedded, " in told
     assert "p2p may write" in told
+
+
+def test_connect_keeps_a_port_open_for_the_analyst_until_it_is_stopped(
+    commanded: Commanded,
+) -> None:
+    commanded.p2p("init")
+    process = subprocess.Popen(
+        command("connect"),
+        cwd=commanded.project,
+        env=commanded.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split('"')[1]
+    with psycopg.connect(url) as connection:
+        found = connection.execute("select current_user from market_now limit 1").fetchone()
+    assert found == ("analyst",)
+    process.terminate()
+    process.stdout.close()
+    assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(

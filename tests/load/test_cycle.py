@@ -9,7 +9,7 @@ import pytest
 from load.exchange import CONFIG, FIATS, SEARCH
 from load.tables import TABLES
 from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
-from warehouse.errors import UserError
+from warehouse.errors import BadSetting, UserError
 
 USDT, BTC, SELL = "VES-USDT-BUY", "VES-BTC-BUY", "VES-USDT-SELL"
 OFFERS = [offer(number) for number in range(45)]
@@ -325,3 +325,13 @@ def test_within_a_long_cycle_the_budget_is_spent_in_rounds_that_follow_what_was_
     assert sum(times.values()) == report.books_read == report.books_planned
     assert 70 <= len(stub.searches()) <= 81
     assert not loader.run(settings=slow).resumed
+
+
+def test_a_fiat_without_any_book_is_refused_and_beside_others_reported(
+    loader: Loader, stub: Stub
+) -> None:
+    stub.fiats.append("EUR")
+    with pytest.raises(BadSetting, match="P2P_FIATS=EUR: the exchange lists no pair of these"):
+        loader.run(settings={"fiats": ("EUR",)})
+    report = loader.run(settings={"fiats": ("VES", "EUR", "XXX")})
+    assert (report.books_read, report.unlisted) == (3, ["EUR", "XXX"])

@@ -239,14 +239,6 @@ def test_the_key_is_sent_in_clear_text_to_this_machine_only(
     )
 
 
-def test_a_home_with_a_percent_sign_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("P2P_HOME", "/tmp/100%s")
-    with pytest.raises(UserError, match="P2P_HOME=/tmp/100%s has a % in it"):
-        load_settings(_env_file=None)
-
-
 def test_secrets_stay_out_of_the_repr() -> None:
     settings = Settings(
         database_url="postgresql://me:hidden@localhost/d",  # type: ignore[arg-type]
