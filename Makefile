@@ -22,7 +22,7 @@ ELSEWHERE := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] || echo el
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
-setup: $(STAMP) ## Make the environment in .venv from requirements.lock
+setup: $(STAMP) ## Create the environment in .venv from requirements.lock
 	@:
 
 $(STAMP): requirements.lock pyproject.toml $(ELSEWHERE)
@@ -51,7 +51,7 @@ $(STAMP): requirements.lock pyproject.toml $(ELSEWHERE)
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable . && \
 	printf '%s\n' "$(CURDIR)" > $@
 
-demo: setup ## Run three cycles over a simulated market, and show what came of it
+demo: setup ## Run three cycles over a simulated market, and show the result
 	@$(BIN)/p2p demo
 
 run: setup ## Run one cycle over the real market
@@ -63,7 +63,7 @@ WORKERS = $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n < 4 ? n 
 test: setup ## Run the tests: all of them, or make test TESTS=tests/load
 	@$(BIN)/pytest -q --durations=10 --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(TESTS)
 
-lint: lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house ## Check style, types, imports, SQL, dbt's project, the lock and the house
+lint: lint-python lint-types lint-imports lint-sql lint-sql-rebuild lint-dbt lint-house ## Check style, types, imports, SQL, the dbt project, the lock file and tests/house
 
 lint-python: setup
 	$(BIN)/ruff check
@@ -91,24 +91,24 @@ lint-dbt: setup
 lint-house: setup
 	$(BIN)/pytest -q tests/house
 
-bench: setup ## Measure what a cycle over 50,000 offers costs, into bench/latest.json (minutes)
+bench: setup ## Measure the cost of a cycle over 50,000 offers, into bench/latest.json (minutes)
 	@$(BIN)/python -m bench
 
-chaos: setup ## Kill the line a hundred times and audit its data: make chaos KILLS=100 SEED=1
+chaos: setup ## Kill the pipeline a hundred times and audit its data: make chaos KILLS=100 SEED=1
 	@$(BIN)/python -m chaos --kills $(or $(KILLS),100) --seed $(or $(SEED),1)
 
-mutate: setup ## Make mistakes in the models and see which tests find them: make mutate MODELS=... MUTANTS=20 SEED=1 LEVEL=units
+mutate: setup ## Mutation-test the models: make mutate MODELS=... MUTANTS=20 SEED=1 LEVEL=units
 	@$(BIN)/python -m mutate --mutants $(or $(MUTANTS),20) --seed $(or $(SEED),1) --level $(or $(LEVEL),units) $(MODELS)
 
-audit: setup ## Ask about known vulnerabilities of what the lock names (needs a network)
+audit: setup ## Check the locked packages for known vulnerabilities (needs a network)
 	@.ci/audit
 
-docs: setup ## Build the pages about the tables and the checks, and say where they are
+docs: setup ## Build the documentation of tables and checks
 	@$(BIN)/p2p docs
 
-clean: ## Remove caches and what builds left; the environment, .env and the warehouse stay
+clean: ## Remove caches and build output; keep the environment, .env and the warehouse
 	rm -rf target logs dbt_packages .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . \( -path ./$(VENV) -o -path ./.p2p -o -path ./.git \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-distclean: clean ## Remove the environment as well; .env and the warehouse stay
+distclean: clean ## Remove the environment too; keep .env and the warehouse
 	rm -rf $(VENV)
