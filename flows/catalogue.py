@@ -20,9 +20,9 @@ from warehouse.errors import UserError
 )
 @attended
 def catalogue() -> int:
-    """Land fiats, pairs and payment methods; returns how many lists were read.
+    """Load the lists of fiats, pairs and payment methods; returns how many lists were read.
 
-    The next cycle checks them and takes them in. What was asked is kept in `ops.catalogue_runs`.
+    The next cycle checks and transforms them. `ops.catalogue_runs` has the requests.
 
     Raises:
         UserError: a setting is wrong, or the warehouse or the exchange is out of reach.

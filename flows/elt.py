@@ -101,11 +101,11 @@ _TASKS: dict[Step, Step] = {
 )
 @attended
 def elt(fiats: list[str] | None = None, assets: list[str] | None = None) -> CycleOutcome:
-    """Bring the warehouse up to date with the market.
+    """Run one cycle: load, check, transform, check.
 
     Args:
-        fiats: Read these fiats only, such as ["VES", "ARS"]; empty: as P2P_FIATS says.
-        assets: Read these assets only, such as ["USDT"]; empty: as P2P_ASSETS says.
+        fiats: Read these fiats only, such as ["VES", "ARS"]; empty: the setting P2P_FIATS.
+        assets: Read these assets only, such as ["USDT"]; empty: the setting P2P_ASSETS.
 
     Raises:
         UserError: a setting is wrong, or the warehouse or the whole exchange is out of reach.

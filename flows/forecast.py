@@ -15,7 +15,7 @@ _NICE = 10
 @flow(name="forecast", flow_run_name=named("forecast"), log_prints=False, persist_result=False)
 @attended
 def forecast() -> int:
-    """Do what `p2p forecast` does; returns how many forecasts landed.
+    """Run `p2p forecast`; returns how many forecasts were loaded.
 
     It holds no lock that a cycle asks for, and where both want a core the cycle goes first.
 

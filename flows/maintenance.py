@@ -16,7 +16,7 @@ from flows.cycle import open_cycle
 )
 @attended
 def maintenance() -> None:
-    """Do what `p2p maintain` does: days of pages ahead, the archive, old days, vacuum.
+    """Run `p2p maintain`: create partitions, archive and drop old raw pages, vacuum.
 
     Raises:
         UserError: a setting is wrong, or the warehouse or the archive is out of reach.
