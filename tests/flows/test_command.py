@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +16,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from simulator.answers import FIAT_LIST
-from simulator.manners import REAL
 from simulator.replay import Replay
 from simulator.server import Exchange
 from tests.conftest import PROJECT
@@ -32,7 +29,7 @@ from tests.flows.conftest import (
     settings_at,
     telling_nobody,
 )
-from tests.flows.recordings import BUY, DOUBLED, recorded_frames, write_recordings
+from tests.flows.recordings import DOUBLED, recorded_frames, write_recordings
 from tests.flows.test_refusals import KEY, PASSWORD
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
@@ -368,39 +365,3 @@ def test_wrong_use_is_status_2(commanded: Commanded, arguments: list[str]) -> No
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "Usage" in done.stdout + done.stderr or done.stderr.startswith("p2p: ")
-
-
-def test_the_exchange_serves_until_it_is_asked_to_stop(commanded: Commanded) -> None:
-    process = subprocess.Popen(
-        command("exchange", "--fiats", "VES", "--assets", "USDT", "--still", "--at-once"),
-        cwd=PROJECT,
-        env=commanded.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        variable, _, url = process.stdout.readline().strip().partition("=")
-        assert variable == "P2P_API_URL"
-        others = [process.stdout.readline().strip() for _ in range(2)]
-        assert others == [f"P2P_RATES_URL={url}", f"P2P_SPOT_URL={url}"]
-        request = urllib.request.Request(  # noqa: S310
-            url + FIAT_LIST, b"{}", {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-            listed = json.load(answer)["data"]
-        assert [fiat["currencyCode"] for fiat in listed] == [BUY[0]]
-        seen = set()
-        for _ in range(2 * REAL.burst):
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-                assert answer.status == 200, "nobody's haste is refused"
-            with urllib.request.urlopen(url + "/simulator/health", timeout=PATIENCE) as answer:  # noqa: S310
-                seen.add(json.load(answer)["now"])
-        assert len(seen) == 1, "and nothing moves"
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-        assert process.communicate()[1] == ""
-    finally:
-        process.kill()
-        process.communicate()
