@@ -34,7 +34,7 @@ def main() -> int:
     """Read the command line, strike, and show what came of it."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="by SIGKILL (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="what chance derives from")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     given = parser.parse_args()
     # What the killed had open is cleared away by Python's tracker, which need not say so.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")

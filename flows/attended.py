@@ -80,7 +80,7 @@ def attended(body: Callable[Parameters, Result]) -> Callable[Parameters, Result]
                 return _run(body, *args, **kwargs)
         finally:
             if nobody_listens():
-                log.info("run ended, and the process that started it is gone")
+                log.info("run ended, and its parent process is gone")
                 os._exit(0)  # Prefect would go on asking for its server
 
     return run
@@ -164,9 +164,14 @@ def _settle(kinds: list[StateType], state: State[Any]) -> None:
             for other in others:
                 if other.id != ours.id:
                     client.set_flow_run_state(other.id, state, force=True)
-                    log.info("run settled", extra={"run": other.name, "as": state.name})
+                    log.info(
+                        "state of an earlier run corrected",
+                        extra={"run": other.name, "as": state.name},
+                    )
     except Exception as error:
-        log.warning("Prefect's records were not settled", extra={"why": type(error).__name__})
+        log.warning(
+            "the states of earlier runs were not corrected", extra={"why": type(error).__name__}
+        )
 
 
 def _end_with_parent() -> None:
@@ -190,5 +195,5 @@ def _outlive_shortly(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_GLANCE_SECONDS)
     time.sleep(_SECONDS_TO_STOP)
-    log.warning("run ended hard: whoever started it is gone")
+    log.warning("run ended by force: its parent process is gone")
     os._exit(1)

@@ -96,7 +96,7 @@ for command in (
 
 rates = typer.Typer(no_args_is_help=True)
 rates.command("import")(import_rates)
-app.add_typer(rates, name="rates", help="Official rates of one's own.")
+app.add_typer(rates, name="rates", help="Import your own official rates.")
 
 
 def main() -> NoReturn:

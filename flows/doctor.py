@@ -126,7 +126,9 @@ def examine(settings: Settings, now: datetime, *, ask_exchange: bool = False) ->
             yield _rights(warehouse)
             yield from _record(settings, opened, now)
     except UserError as refusal:
-        yield wrong("warehouse", str(refusal), "then ask again; the rest was not looked at")
+        yield wrong(
+            "warehouse", str(refusal), "then run p2p doctor again; other checks were skipped"
+        )
     except psycopg.Error as error:
         yield wrong(
             "warehouse", f"it stopped answering ({words_of(error)})", "see the server's log"
@@ -150,11 +152,11 @@ def _packages() -> Finding:
     if off:
         return wrong(
             "packages",
-            f"{len(off):,} of {len(pins):,} are not the lock's: {', '.join(off[:3])}"
+            f"{len(off):,} of {len(pins):,} differ from the lock file: {', '.join(off[:3])}"
             + (", …" if len(off) > 3 else ""),
             "make setup",
         )
-    return fine("packages", f"the {len(pins):,} of the lock")
+    return fine("packages", f"{len(pins):,}, as in the lock file")
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
@@ -169,13 +171,13 @@ def _home(settings: Settings) -> Iterator[Finding]:
         return
     if home.exists() and home.stat().st_mode & 0o077:
         said = f"{home} is open to other users, since it holds other things besides ours"
-        yield watch("home", said, "give P2P_HOME a folder of its own")
+        yield watch("home", said, "give P2P_HOME its own folder")
     else:
-        yield fine("home", f"{home}{'' if home.exists() else ', made when it is needed'}")
+        yield fine("home", f"{home}{'' if home.exists() else ', created when needed'}")
     disk = shutil.disk_usage(place)
     said = f"{disk.free / 1e9:,.1f} GB of {disk.total / 1e9:,.1f} GB free"
     if disk.free < LEAST_FREE * disk.total:
-        yield wrong("disk", said, "make room, or set P2P_RAW_RETENTION_DAYS lower")
+        yield wrong("disk", said, "free space, or lower P2P_RAW_RETENTION_DAYS")
     else:
         yield fine("disk", said)
 
@@ -187,7 +189,7 @@ def _archive(settings: Settings, url: str) -> Finding:
     try:
         Archive(url, settings.home).look()
     except UserError as refusal:
-        return wrong("archive", str(refusal), "fix that: raw pages stay until then")
+        return wrong("archive", str(refusal), "fix that; until then raw pages are kept")
     return fine("archive", url)
 
 
@@ -211,7 +213,7 @@ def _exchange(settings: Settings) -> Finding:
         why = f" ({pacer.bar.reason})" if pacer.bar else ""
         return wrong(
             "exchange",
-            f"it keeps this address out{why}, and was not asked",
+            f"this IP address is blocked{why}; no request was sent",
             "wait; p2p run says until when",
         )
     except Refused as refused:
@@ -225,7 +227,7 @@ def _exchange(settings: Settings) -> Finding:
     if status in FORBIDDING:
         return wrong(
             "exchange",
-            f"it answers {status}: this address asks too much, or may not ask",
+            f"it answers {status}: too many requests from this IP address, or access is forbidden",
             "stop, wait an hour, lower P2P_REQUESTS_PER_SECOND",
         )
     return fine("exchange", f"{settings.api_url} answers ({status})")
@@ -258,10 +260,10 @@ def _clock(connection: Connection) -> Finding:
     if ahead[0]:
         return wrong(
             "clock",
-            f"{ahead[0]:,} readings were dated after the server's time by a clock once ahead",
-            "p2p rebuild leaves them out",
+            f"{ahead[0]:,} readings have times in the future, from a clock that was ahead",
+            "p2p rebuild removes them",
         )
-    return fine("clock", "the server's, to the minute")
+    return fine("clock", "agrees with the server's")
 
 
 def _rights(warehouse: Warehouse) -> Finding:
@@ -285,24 +287,22 @@ def _record(settings: Settings, connection: Connection, now: datetime) -> Iterat
     try:
         sight = Watch(settings.hot).look(connection, now)
     except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
-        yield watch("cycles", "the record is of an older version", "p2p run brings it up to date")
+        yield watch("cycles", "the tables in ops are of an older version", "p2p run updates them")
         return
     is_locked = connection.execute(_IS_LOCKED).fetchone() == (True,)
     yield _success(settings, sight, now, last[1])
     yield _last_cycle(*last)
     if sight.is_running and not is_locked:
-        yield watch(
-            "running", "a cycle ended without a word", "the next one says so and goes on from there"
-        )
+        yield watch("running", "a cycle crashed", "the next one continues from there")
     elif is_locked:
-        yield fine("running", "a cycle is at it")
+        yield fine("running", "a cycle is running")
     yield from _checks(connection, last[0])
     yield _breaker(sight)
     packages = 0 if is_locked else pending_packages(settings.home)
     yield (
-        watch("packages left", f"{packages:,} did not get into the warehouse", "p2p run loads them")
+        watch("pending packages", f"{packages:,} not in the warehouse yet", "p2p run loads them")
         if packages
-        else fine("packages left", "none")
+        else fine("pending packages", "none")
     )
     yield _quarantine(connection)
     yield _partitions(sight, now)
@@ -321,14 +321,14 @@ def _success(settings: Settings, sight: Sight, now: datetime, last_state: str) -
         return wrong(
             "last success",
             f"{said}, and two intervals are {_long(patience)}",
-            "p2p serve keeps cycles coming, p2p run makes one",
+            "p2p serve runs cycles regularly, p2p run runs one",
         )
     return fine("last success", said)
 
 
 def _last_cycle(run_id: str, state: str, error: str | None, started_at: datetime) -> Finding:
     if state == "failed":
-        return wrong("last cycle", f"{run_id} failed: {error}", "P2P_HOME/logs/p2p.log has it all")
+        return wrong("last cycle", f"{run_id} failed: {error}", "see P2P_HOME/logs/p2p.log")
     return fine("last cycle", f"{run_id}: {state}")
 
 
@@ -337,21 +337,23 @@ def _checks(connection: Connection, run_id: str) -> Iterator[Finding]:
     critical = [f"{suite}.{name}" for suite, name, severity in red if severity == "critical"]
     others = [f"{suite}.{name}" for suite, name, severity in red if severity != "critical"]
     if critical:
-        yield wrong("checks", f"red: {', '.join(critical)}", "p2p docs --serve shows their pages")
+        yield wrong(
+            "checks", f"failed: {', '.join(critical)}", "p2p docs --serve shows their pages"
+        )
     elif others:
         yield watch(
             "checks", f"warnings: {', '.join(others)}", "p2p docs --serve shows their pages"
         )
     else:
-        yield fine("checks", "none was red in the last cycle")
+        yield fine("checks", "none failed in the last cycle")
 
 
 def _breaker(sight: Sight) -> Finding:
     if sight.breaker_state == "open":
         return wrong(
             "breaker",
-            "open: the exchange forbids us, or is silent",
-            "wait; it tries again by itself. Is it often open, lower P2P_REQUESTS_PER_SECOND",
+            "open: the exchange forbids access or does not answer",
+            "wait, it retries automatically; if this happens often, lower P2P_REQUESTS_PER_SECOND",
         )
     return fine("breaker", sight.breaker_state or "not used yet")
 
@@ -362,18 +364,20 @@ def _quarantine(connection: Connection) -> Finding:
     if count:
         return watch(
             "quarantine",
-            f"{count:,} loads were refused within 7 days ({reason})",
+            f"{count:,} loads were rejected within 7 days ({reason})",
             "p2p sql 'select * from ops.quarantined_loads' says which and why",
         )
-    return fine("quarantine", "no load was refused within 7 days")
+    return fine("quarantine", "no load was rejected within 7 days")
 
 
 def _partitions(sight: Sight, now: datetime) -> Finding:
     if sight.covered_until is None:
-        return watch("partitions", "raw pages are not kept by day yet", "p2p run sees to it")
+        return watch("partitions", "raw pages are not partitioned by day yet", "p2p run does it")
     if sight.covered_until < now + LEAST_HEADROOM:
         until = f"{sight.covered_until:%Y-%m-%d}"
-        return wrong("partitions", f"no day for new pages from {until} on", "p2p run makes them")
+        return wrong(
+            "partitions", f"no partition for new pages from {until} on", "p2p run creates it"
+        )
     return fine("partitions", f"until {sight.covered_until:%Y-%m-%d}")
 
 

@@ -253,7 +253,7 @@ def keep_pulse(
         with connected(warehouse) as connection:
             note(connection, run_id, facts, table)
     except UserError as gone:  # the loader will meet it itself
-        log.info("pulse not kept", extra={"run_id": run_id, "why": str(gone)})
+        log.info("heartbeat not recorded", extra={"run_id": run_id, "why": str(gone)})
 
 
 def note_seconds(

@@ -141,12 +141,16 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
     """
     with ops.connected(cycle.warehouse) as connection:
         if late := quarantine.refuse_late(connection, cycle.run_id):
-            log.warning("%d loads come too late for the raw pages kept: %s", len(late), late)
+            log.warning(
+                "%d loads are older than the raw pages kept, and quarantined: %s", len(late), late
+            )
         if future := quarantine.refuse_future(connection, cycle.run_id):
-            log.warning("%d loads are dated by a clock ahead: %s", len(future), future)
+            log.warning(
+                "%d loads have times in the future, and are quarantined: %s", len(future), future
+            )
             if not ops.pending_loads(connection):
                 raise CheckFailed(
-                    "The landing was refused: a clock ahead of the server's has dated it; set the "
+                    "The landing was rejected: its times are ahead of the server's clock. Set the "
                     "clocks of both by NTP. The marts keep their last good state."
                 )
         pending = ops.pending_loads(connection)
@@ -158,7 +162,7 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
     with ops.connected(cycle.warehouse) as connection:
         ops.quarantine(connection, cycle.run_id, pending, ", ".join(refused))
     raise CheckFailed(
-        f"The landing was refused ({', '.join(refused)}): the marts keep their last good state; "
+        f"The landing was rejected ({', '.join(refused)}): the marts keep their last good state; "
         "see `p2p status`."
     )
 
@@ -234,7 +238,7 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
     with ops.connected(cycle.warehouse) as connection:
         ops.record_checks(connection, cycle.run_id, verdict.results)
     for warning in verdict.warnings:
-        log.warning("check %s is red: %s", warning.name, warning.observed)
+        log.warning("check %s failed: %s", warning.name, warning.observed)
     return [result.name for result in verdict.critical_failed]
 
 

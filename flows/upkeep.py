@@ -120,7 +120,7 @@ class UpkeepReport:
     def lines(self) -> list[str]:
         """All of it, for a terminal."""
         said = [
-            f"{len(self.made)} days of pages made, {len(self.archived)} archived, "
+            f"{len(self.made)} partitions created, {len(self.archived)} archived, "
             f"{len(self.dropped)} dropped; {self.vacuumed} tables vacuumed, "
             f"{len(self.reindexed)} indexes rebuilt."
         ]
@@ -135,7 +135,7 @@ def utc_now() -> datetime:
 def maintain(
     warehouse: Warehouse, settings: Settings, *, now: datetime | None = None
 ) -> UpkeepReport:
-    """Do what is due; run twice it is as run once, and a killed run leaves nothing half done.
+    """Do what is due. It is idempotent, and a killed run leaves nothing incomplete.
 
     Raises:
         UserError: another one is at it, or the archive cannot be written to or read back.

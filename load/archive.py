@@ -178,7 +178,7 @@ class Archive:
                 "update staging.page_partitions set dropped_at = null where name = %s",
                 [partition.name],
             )
-        log.info("pages brought back", extra={"partition": partition.name, "pages": pages})
+        log.info("pages restored", extra={"partition": partition.name, "pages": pages})
         return int(pages)
 
     def _read(self, name: str, load_id: str) -> Iterator[pa.Table]:

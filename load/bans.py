@@ -74,7 +74,7 @@ class LastingLimiter(LocalLimiter):
                     os.fchmod(stream.fileno(), 0o600)
                     stream.write(json.dumps(kept, indent=1).encode())
             except OSError as error:
-                log.warning("a ban cannot be kept for the next run", extra={"why": str(error)})
+                log.warning("a ban cannot be saved for the next run", extra={"why": str(error)})
 
     def _take_over(self, kept: dict[str, object]) -> None:
         """Begin as it was kept; nothing lasts longer than it did when it was noted.

@@ -77,7 +77,7 @@ class Landing:
             self._pipeline = self._open()
         except Exception as failure:
             self._require_disk(failure)
-            log.exception("dlt's working folder is broken and is dropped")
+            log.exception("dlt's working folder is corrupt and is removed")
             shutil.rmtree(self._working_folder, ignore_errors=True)
             self._pipeline = self._open()
 
@@ -107,11 +107,11 @@ class Landing:
             # The tables may be another version's, which these packages do not fit.
             if kind_of(failure) is not Kind.OF_THE_DATA and not _does_not_fit(failure):
                 raise _trouble(failure) from failure
-            log.warning("packages left cannot be finished", extra={"why": _why(failure)})
+            log.warning("pending packages cannot be loaded", extra={"why": _why(failure)})
             outcome = self._abort()
         self._sync()
         self._create_missing_tables()
-        log.info("packages left by an earlier run", extra={"outcome": outcome})
+        log.info("packages pending from an earlier run", extra={"outcome": outcome})
         return outcome
 
     def state(self) -> State:
@@ -148,7 +148,7 @@ class Landing:
             self._require_disk(failure)
             if kind_of(failure) is not Kind.OF_THE_DATA:
                 raise _trouble(failure) from failure
-            log.warning("batch refused", extra={"why": _why(failure)})
+            log.warning("batch rejected", extra={"why": _why(failure)})
             self._abort()
             raise Refused(_why(failure)) from failure
         finally:
@@ -195,7 +195,7 @@ class Landing:
                 if is_over or kind_of(failure) is not Kind.PASSING:
                     raise
                 log.warning(
-                    "the warehouse is in trouble: what was read is kept, and tried again",
+                    "the warehouse is not available: what was read is kept, and tried again",
                     extra={"why": _why(failure), "in_seconds": pause},
                 )
             self._time.wait(pause, self._stop)
@@ -224,7 +224,7 @@ class Landing:
             if not self._has_packages():
                 return "aborted"
         except Exception:
-            log.exception("packages cannot be aborted: dlt's working folder is dropped")
+            log.exception("packages cannot be aborted: dlt's working folder is removed")
         self._pipeline = self._pipeline.drop()
         self._sync()
         return "dropped"
@@ -306,7 +306,7 @@ def _why(failure: PipelineStepFailed) -> str:
 
 
 def _trouble(failure: PipelineStepFailed) -> UserError:
-    log.error("the warehouse is in trouble", extra={"why": _why(failure)})
+    log.error("the warehouse is not available", extra={"why": _why(failure)})
     return UserError(
         f"DATABASE_URL: the warehouse cannot take what was read: {printable(advice_on(failure))}. "
         "Nothing of it is lost: the next run begins by landing it."

@@ -108,7 +108,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         _make_default(connection)
         cover(connection)
     except Busy:
-        log.warning("the pages are in use: their days are made another time")
+        log.warning("the pages are in use: partitions are created later")
 
 
 def cover(connection: psycopg.Connection[Any]) -> list[str]:
@@ -147,7 +147,7 @@ def cover(connection: psycopg.Connection[Any]) -> list[str]:
             attach(connection, partition)
         made.append(partition.name)
     if made:
-        log.info("partitions of pages made", extra={"partitions": ",".join(made)})
+        log.info("partitions created", extra={"partitions": ",".join(made)})
     return made
 
 
@@ -215,7 +215,7 @@ def drop(
         )
         for statement in ("alter table staging.pages detach partition {}", "drop table {}"):
             connection.execute(sql.SQL(statement).format(partition.table))
-    log.info("partition of pages dropped", extra={"partition": partition.name, "pages": pages})
+    log.info("partition dropped", extra={"partition": partition.name, "pages": pages})
     return True
 
 
@@ -362,7 +362,7 @@ def _divide(connection: psycopg.Connection[Any]) -> None:
                     sql.Identifier(schema, name), sql.SQL(definition)
                 )
             )
-    log.info("the pages are kept by day now", extra={"before": str(end)})
+    log.info("pages are partitioned by day now", extra={"before": str(end)})
 
 
 def _make_default(connection: psycopg.Connection[Any]) -> None:

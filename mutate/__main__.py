@@ -37,7 +37,7 @@ def main() -> int:
         "names", nargs="*", metavar="MODEL|MACRO", help="all models that have unit tests"
     )
     parser.add_argument("--mutants", type=int, default=20, help="of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="what chance derives from")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
     parser.add_argument(
         "--level",
         choices=("units", "oracles"),

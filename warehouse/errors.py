@@ -1,4 +1,4 @@
-"""The one kind of error that is a user's to fix."""
+"""The one kind of error that a user can fix."""
 
 from collections.abc import Mapping
 

@@ -12,10 +12,10 @@ from warehouse.settings import load_settings
 
 def doctor(
     exchange: Annotated[
-        bool, typer.Option("--exchange", help="Ask the exchange too, by one request.")
+        bool, typer.Option("--exchange", help="Also send one request to the exchange.")
     ] = False,
 ) -> int:
-    """Say what is wrong and what to do about it; exit status 1 if anything is."""
+    """Report problems and how to fix them; exit status 1 if there are any."""
     settings = load_settings()
     start(settings, is_question=True)
     from rich.table import Table

@@ -17,27 +17,25 @@ def exchange(
         int, typer.Option(min=0, max=65_535, help="Port on loopback; 0: a free one.")
     ] = 0,
     replay: Annotated[
-        list[Path] | None, typer.Option(help="Serve recorded books instead; may be repeated.")
+        list[Path] | None, typer.Option(help="Serve recorded books instead; repeatable.")
     ] = None,
     faults: Annotated[
         str,
-        typer.Option(
-            help="Shares of answers: `429=0.1,cut=0.02`; `challenge405=1,after=15` begins late."
-        ),
+        typer.Option(help="Share of faulty responses: `429=0.1,cut=0.02`; `after=15` delays them."),
     ] = "",
-    seed: Annotated[int, typer.Option(help="What the market's chance derives from.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
     fiats: Codes = "",
     assets: Codes = "",
     stands_still: Annotated[
-        bool, typer.Option("--still", help="Nothing moves while it is read.")
+        bool, typer.Option("--still", help="Keep the market unchanged while it is read.")
     ] = False,
     answers_at_once: Annotated[
-        bool, typer.Option("--at-once", help="Answer without delay, and refuse nobody's haste.")
+        bool, typer.Option("--at-once", help="Answer without delay or throttling.")
     ] = False,
 ) -> int:
     """Serve the simulated exchange, official rates and spot prices until it is stopped.
 
-    The market moves all the time, an answer takes 0.2 to 0.4 s; who is too fast gets 429, then 418.
+    The market changes in real time. A response takes 0.2 to 0.4 s. It throttles: 429, then 418.
     """
     from simulator.clock import still
     from simulator.faults import Faults

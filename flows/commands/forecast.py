@@ -11,7 +11,7 @@ COLUMNS = ("pair", "hours ahead", "now", "forecast", "80% from", "to", "model")
 
 
 def forecast(verbose: Verbose = False) -> int:
-    """Forecast each pair of USDT from its candles, with the skill of each model beside it."""
+    """Forecast the price of each USDT pair, with the skill of each model."""
     settings = load_settings()
     start(settings, verbose=verbose)
     from flows.console import PairProgress, out, table
@@ -26,5 +26,5 @@ def forecast(verbose: Verbose = False) -> int:
     for reason, pairs in without.items():
         out.print(f"No forecast, {reason}: {', '.join(pairs)}.", markup=False)
     if rows:
-        out.print("The next `p2p run` takes them into the marts.")
+        out.print("The next `p2p run` updates the marts.")
     return SUCCESS

@@ -15,11 +15,11 @@ def init(
         bool,
         typer.Option(
             "--adopt-roles",
-            help="Give rights to roles of these names that p2p did not make, too.",
+            help="Also use roles of these names that p2p did not create.",
         ),
     ] = False,
 ) -> int:
-    """Set the database up: schemas, the roles loader, transformer and analyst, partitions."""
+    """Create schemas, partitions and the roles loader, transformer and analyst."""
     settings = load_settings()
     start(settings)
     from flows import ops
@@ -36,7 +36,7 @@ def init(
         create_tables(connection, TABLES)
         ops.prepare(connection)
         made = roles.set_up(connection, settings.role_prefix, adopt=adopt_roles)
-    out.print(f"The database is set up. Roles made: {', '.join(made) or 'none, they were there'}.")
+    out.print(f"The database is set up. Roles created: {', '.join(made) or 'none, they exist'}.")
     if made and settings.database_url is None:
         out.print(
             "The embedded server asks for no password: it lets in only you and root, and as any "

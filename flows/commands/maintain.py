@@ -7,7 +7,7 @@ from warehouse.settings import load_settings
 
 
 def maintain() -> int:
-    """Make the days ahead, archive and drop old raw pages, vacuum: what is due once a day."""
+    """Daily maintenance: create partitions, archive and drop old raw pages, vacuum."""
     settings = load_settings()
     start(settings)
     from flows.console import out

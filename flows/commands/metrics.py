@@ -7,7 +7,7 @@ from warehouse.settings import load_settings
 
 
 def metrics(verbose: Verbose = False) -> int:
-    """Show metrics to Prometheus until told to stop; `p2p serve` does so by itself."""
+    """Publish Prometheus metrics until stopped; `p2p serve` includes this."""
     settings = load_settings()
     start(settings, verbose=verbose)
     from flows import metrics

@@ -17,7 +17,7 @@ def import_rates(
         Path, typer.Argument(help="CSV: date,fiat_code,rate_kind,rate[,bid,ask,source]")
     ],
 ) -> int:
-    """Load one's own official rates from a CSV; the same file twice is as once."""
+    """Import your own official rates from a CSV file. It is idempotent."""
     settings = load_settings()
     start(settings)
     from flows import ops
@@ -35,9 +35,9 @@ def import_rates(
     )
     if imported.unlisted:
         print(
-            f"The exchange lists no {', '.join(imported.unlisted)}: those rates are kept, and no "
-            "premium is told by them. If a code is misspelt, import the right one."
+            f"The exchange lists no {', '.join(imported.unlisted)}: those rates are kept, "
+            "but no premium uses them. If a code is misspelt, import the correct one."
         )
     if imported.news:
-        print("The next `p2p run` takes them into the marts.")
+        print("The next `p2p run` updates the marts.")
     return SUCCESS

@@ -17,7 +17,7 @@ def rebuild(
         str, typer.Option("--from", metavar="DAY", help="From this day (UTC) on: 2026-11-20.")
     ] = "",
 ) -> int:
-    """Build facts and marts again from what has landed: all of them, or from a day on."""
+    """Rebuild facts and marts from raw pages: all of them, or from a day on."""
     first_day = _day(since) if since else None
     settings = load_settings()
     start(settings)
@@ -27,7 +27,7 @@ def rebuild(
 
     with open_warehouse(settings) as warehouse:
         report = build_again(warehouse, settings, first_day, on_step=out.print)
-    out.print(f"{report.models_built} models built, {report.tests_passed} tests green.")
+    out.print(f"{report.models_built} models built, {report.tests_passed} tests passed.")
     return SUCCESS
 
 
@@ -35,4 +35,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UserError(f"--from {text[:40]} is no day such as 2026-11-20.") from None
+        raise UserError(f"--from {text[:40]} is not a date such as 2026-11-20.") from None

@@ -9,7 +9,7 @@ from warehouse.settings import load_settings
 
 
 def serve(verbose: Verbose = False) -> int:
-    """Run a cycle every EXTRACTION_INTERVAL minutes, and show metrics, until told to stop."""
+    """Run a cycle every EXTRACTION_INTERVAL minutes and publish metrics, until stopped."""
     settings = load_settings()
     start(settings, verbose=verbose)
     from flows import metrics, ops, serving
@@ -33,8 +33,7 @@ def serve(verbose: Verbose = False) -> int:
             )
             if server is not None:
                 out.print(
-                    f"Prefect's pages: {server.address}; the password they ask for is in "
-                    f"{server.password_file}.",
+                    f"Prefect's UI: {server.address}; its password is in {server.password_file}.",
                     soft_wrap=True,
                 )
             serving.serve(server, interval, is_due, stop, out.print)

@@ -20,7 +20,7 @@ often as by default takes a tenth of its processor time; this takes 8 MB."""
 
 SUCCESS, CHECK_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
-Codes = Annotated[str, typer.Option(help="Comma list; empty: as the settings say.")]
+Codes = Annotated[str, typer.Option(help="Comma-separated list; default: the setting.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")]
 
 

@@ -318,10 +318,10 @@ def test_init_makes_the_roles_and_asks_for_no_password_where_none_is_wanted(
 ) -> None:
     first, again = commanded.p2p("init"), commanded.p2p("init")
     said = " ".join(first.stdout.split())
-    assert "Roles made: loader, transformer, analyst." in said
+    assert "Roles created: loader, transformer, analyst." in said
     assert "The embedded server asks for no password" in said
     assert "\\password" not in said
-    assert again.stdout.endswith("Roles made: none, they were there.\n")
+    assert again.stdout.endswith("Roles created: none, they exist.\n")
     told = commanded.p2p("doctor").stdout
     assert ", embedded, " in told
     assert "p2p may write" in told

@@ -137,11 +137,11 @@ def test_what_waits_to_be_loaded_what_is_stale_and_a_missing_day_are_found(
         f" from ('{NOW - timedelta(days=7):%Y%m%d}') to ('{NOW:%Y%m%d}')".encode()
     )
     bad = found(settings)
-    assert bad["packages left"] == (Verdict.watch, "1 did not get into the warehouse")
+    assert bad["pending packages"] == (Verdict.watch, "1 not in the warehouse yet")
     assert bad["books"] == (Verdict.watch, "50% of the readings expected, 1 books stale")
     assert bad["partitions"] == (
         Verdict.wrong,
-        f"no day for new pages from {NOW.date()} on",
+        f"no partition for new pages from {NOW.date()} on",
     )
 
 

@@ -105,7 +105,7 @@ def test_a_failed_cycle_names_the_reason_and_the_red_checks(
         house.reported_cycle(moment(0))
     run = run_of(house, ask)
     assert run["state"]["name"] == "Failed"
-    reason = "The landing was refused (a_check)"
+    reason = "The landing was rejected (a_check)"
     assert [line for line in log_of(run, ask, reason) if line.startswith("cycle failed: ")]
     summary = artifact_of(run, ask, "cycle")
     assert f"```\n{reason}" in summary
