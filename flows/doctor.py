@@ -41,11 +41,8 @@ LEAST_COVERAGE = 0.95
 LEAST_HEADROOM = timedelta(days=1)
 
 _LAST_RUN = """
-select run_id, state, error, started_at
-from ops.runs
-where state != 'running'
-order by started_at desc
-limit 1
+select run_id, state, error, started_at from ops.runs
+where state != 'running' order by started_at desc limit 1
 """
 _QUARANTINED = """
 select count(*), max(reason)
