@@ -195,10 +195,21 @@ def _decimal(value: Any) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
-    """All that the marts tell, in every column but those that a build writes of itself.
+OF_CYCLES = (
+    "arbitrage_cycles",
+    "arbitrage_outcomes",
+    "arbitrage_runs",
+    "market_alerts",
+    "pivots",
+    "trade_steps",
+)
+"""What stands there once for each cycle: one that was killed and the one that went on are two."""
 
-    Nor those of `market_now` that count to the moment of asking.
+
+def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    """All that the marts say of the market, but for what a build writes of itself.
+
+    And for the columns of `market_now` that count to the moment of asking.
     """
     tables = connection.execute(
         "select table_name::text, array_agg(column_name::text order by column_name)"
@@ -206,7 +217,9 @@ def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
         " where table_schema = 'marts' and column_name not in ('run_id', 'load_id')"
         " and (table_name, column_name)"
         " not in (('market_now', 'age_minutes'), ('market_now', 'is_stale'))"
-        " group by table_name"
+        " and table_name != all(%s)"
+        " group by table_name",
+        [list(OF_CYCLES)],
     ).fetchall()
     told = {}
     for table, columns in tables:
