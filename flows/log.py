@@ -118,7 +118,12 @@ class FileHandler(RotatingFileHandler):
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """Whether it is an event of this project, or a library's warning."""
+    """Whether it is an event of this project, or a library's warning.
+
+    What Prefect says of a run's end its server keeps; here the same is said in our own words.
+    """
+    if record.name.startswith(("prefect.flow_runs", "prefect.task_runs")):
+        return False
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] in ROOMS
 
 

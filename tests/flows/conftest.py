@@ -143,18 +143,18 @@ def nobodys_settings() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prefect_server(
     nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Prefect's own server, to which cycles are reported meanwhile; the address of its API."""
+    """Prefect's own server, which flows in this process report to; the address of its API."""
     with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def house(
-    server: Warehouse, nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
+    server: Warehouse, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """The one house of the session; whoever uses it begins with `empty` or `go_back_to`."""
     warehouse = replace(server, database=DATABASE)

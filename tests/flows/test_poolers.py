@@ -43,7 +43,7 @@ def url(debian: Debian) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.timeout(600)
 def test_a_cycle_runs_through_a_pooler_and_keeps_a_second_one_out(
-    url: tuple[str, str], nobodys_settings: None, tmp_path: Path
+    url: tuple[str, str], prefect_server: str, tmp_path: Path
 ) -> None:
     by_pooler, itself = url
     recording = Replay(write_recordings(tmp_path, recorded_frames()))

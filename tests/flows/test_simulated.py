@@ -9,8 +9,6 @@ import pytest
 from simulator.wire import Handler
 from tests.flows.conftest import House, Story, moment, only_line, p2p, settings_of
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
-
 
 @pytest.fixture
 def simulated(house: House, story: Story) -> Iterator[House]:
