@@ -174,7 +174,7 @@ def test_after_retention_the_marts_go_on_and_are_told_again_as_if_nothing_had_be
     dbt("run")
     assert_equal(told_in(connection), never_dropped)
 
-    dbt("run", "--full-refresh", "--select", "marts.market", "marts.actors")
+    dbt("run", "--full-refresh", "--select", "marts.market+", "marts.actors+")
     assert_equal(told_in(connection), never_dropped)
 
     quarantine.refuse_late(connection, "run")
