@@ -17,7 +17,6 @@ VIEWS_AND_SEEDS = """
 select view.oid::bigint, null
 from pg_class as view
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 where view.relkind = 'v' and view.relnamespace::regnamespace::text in ('staging', 'marts')
 union all
 select count(*), max(seeded.xmin::text) from marts.metric_definitions as seeded
