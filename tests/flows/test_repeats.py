@@ -16,7 +16,6 @@ CYCLES, BOOKS = 3, 4
 VIEWS_AND_SEEDS = """
 select view.oid::bigint, null
 from pg_class as view
-
 where view.relkind = 'v' and view.relnamespace::regnamespace::text in ('staging', 'marts')
 union all
 select count(*), max(seeded.xmin::text) from marts.metric_definitions as seeded
