@@ -13,7 +13,7 @@ def run(fiats: Codes = "", assets: Codes = "", verbose: Verbose = False) -> int:
     try:
         return _run(given, verbose)
     except BadSetting as refusal:
-        raise refusal.given_by({f"P2P_{name.upper()}": f"--{name}" for name in given}) from refusal
+        raise refusal.given_by({f"P2P_{name.upper()}": f"--{name}" for name in given}) from None
 
 
 def _run(given: dict[str, str], verbose: bool) -> int:
