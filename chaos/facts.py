@@ -203,7 +203,7 @@ OF_CYCLES = (
     "pivots",
     "trade_steps",
 )
-"""What stands there once for each cycle: one that was killed and the one that went on are two."""
+"""Marts with rows per cycle. A killed cycle and the one that resumes it are two cycles."""
 
 
 def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:

@@ -129,13 +129,11 @@ def main() -> NoReturn:
     sys.exit(given if isinstance(given, int) else SUCCESS)
 
 
-def _is_interruption(error: BaseException | None) -> bool:
+def _is_interruption(error: BaseException) -> bool:
     """Whether a Ctrl-C is at the bottom of it: pydantic wraps one that falls into an import."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    from warehouse.trouble import chain_of
+
+    return any(isinstance(one, KeyboardInterrupt) for one in chain_of(error))
 
 
 def _failed(error: Exception) -> int:

@@ -75,7 +75,7 @@ class MessageFormatter(_Masking):
     """`event key=value …`, for Prefect, which shows the time, the level and the run beside it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render `record`; no traceback, which would bury the line that helps."""
+        """Render `record`, without a traceback."""
         return escape(masked(self._told(record, but={"run_id", "flow_run_id"})))
 
 

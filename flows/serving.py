@@ -65,7 +65,7 @@ class OwnServer:
 
     @property
     def password_file(self) -> Path:
-        """Who may read this file may use the server: its pages ask for what stands in it."""
+        """The file with the password for the server and its pages."""
         return self.home / "prefect" / "password"
 
     @cached_property

@@ -10,7 +10,7 @@ from forecast.series import Numbers, Whole
 
 
 def factor_of(scores: Numbers, hours: int, horizon: int, rules: Rules) -> float | None:
-    """By what the model's own half width is to be multiplied; None where too little is known.
+    """The factor that widens the model's own half width; None with too few errors.
 
     `scores` are earlier errors in half widths, over so many hours. A split conformal quantile of
     them (Vovk et al. 2005) covers as often as it says whatever the model, once there are enough

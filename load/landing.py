@@ -27,7 +27,7 @@ from load.tables import TABLES
 from load.text import printable
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
-from warehouse.trouble import Kind, advice_on, kind_of, sqlstate_of
+from warehouse.trouble import Kind, advice_on, chain_of, kind_of, sqlstate_of
 
 log = logging.getLogger(__name__)
 
@@ -264,15 +264,13 @@ class Landing:
 
     def _require_disk(self, failure: BaseException) -> None:
         """Tell a machine that cannot write from a batch that cannot land: no book is given up."""
-        error: BaseException | None = failure
-        while error is not None:
+        for error in chain_of(failure):
             if isinstance(error, OSError) and error.errno in _NO_ROOM | _NO_WAY:
                 advice = "make room there" if error.errno in _NO_ROOM else "correct that"
                 raise UserError(
                     f"P2P_HOME: dlt cannot write to {self._folder} ({error.strerror}): "
                     f"{advice}; the next run goes on from here."
                 ) from failure
-            error = error.__cause__ or error.__context__
 
 
 def _take_folders_literally() -> None:

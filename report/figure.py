@@ -1,4 +1,4 @@
-"""What stands around a chart on the page: its key, its buttons, and the data that it draws."""
+"""The figure around a chart: its legend, its buttons, and the data that it draws."""
 
 from __future__ import annotations
 

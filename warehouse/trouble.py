@@ -50,7 +50,7 @@ def kind_of(failure: BaseException) -> Kind:
     """
     code = sqlstate_of(failure)
     if code is None:
-        unreached = any(_is_of_a_connection(error) for error in _chain(failure))
+        unreached = any(_is_of_a_connection(error) for error in chain_of(failure))
         return Kind.PASSING if unreached else Kind.OF_THE_DATA
     if code.startswith(_OF_THE_DATA):
         return Kind.OF_THE_DATA
@@ -59,7 +59,7 @@ def kind_of(failure: BaseException) -> Kind:
 
 def sqlstate_of(failure: BaseException) -> str | None:
     """The code that the server gave, or None where it said nothing."""
-    for error in _chain(failure):
+    for error in chain_of(failure):
         code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         if isinstance(code, str) and code.strip("\0"):
             return code
@@ -73,7 +73,7 @@ def advice_on(failure: BaseException) -> str:
     found = next((mark for mark in longest_first if code.startswith(mark)), None)
     if found is not None:
         return _ADVICE[found]
-    *_, root = _chain(failure)
+    *_, root = chain_of(failure)
     said = quoted(str(root).strip().partition("\n")[0])
     return f"{said} ({code})" if code else said
 
@@ -93,7 +93,7 @@ def trouble_in_one_line(what: str) -> Iterator[None]:
         raise UserError(f"DATABASE_URL: {what}: {advice_on(error)}.") from error
 
 
-def _chain(failure: BaseException) -> Iterator[BaseException]:
+def chain_of(failure: BaseException) -> Iterator[BaseException]:
     """The failure, what it was raised from, and so on down to the first of all."""
     seen: set[int] = set()
     error: BaseException | None = failure
