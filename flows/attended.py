@@ -40,8 +40,7 @@ from flows.commands.starting import start
 from flows.log import words_of
 from flows.run_log import shown_with
 from flows.summary import CycleOutcome
-from warehouse.errors import AlreadyRunning, UserError
-from warehouse.masking import hide
+from warehouse.errors import AlreadyRunning, UserError, hide
 from warehouse.settings import load_settings
 
 if TYPE_CHECKING:

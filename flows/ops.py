@@ -13,8 +13,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from flows.log import words_of
-from warehouse.errors import UserError
-from warehouse.masking import hide
+from warehouse.errors import UserError, hide
 from warehouse.postgres import CLOCKS_DISAGREE
 from warehouse.roles import TRANSFORMER
 

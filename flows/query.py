@@ -172,8 +172,9 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
             connection.adapters.register_loader(kind, TextLoader)
         with connection.cursor() as cursor:
             try:
-                # Streamed, which takes the protocol in which a second statement is refused.
-                rows = list(cursor.stream(question.encode(), parameters))
+                # In a pipeline, which takes the protocol in which a second statement is refused.
+                with connection.pipeline():
+                    cursor.execute(question.encode(), parameters)
             except psycopg.errors.SyntaxError as error:
                 if "multiple commands" in (error.diag.message_primary or ""):
                     raise UserError(SEVERAL) from None
@@ -183,8 +184,10 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
                     raise
                 if "EMPTY_QUERY" in str(error):  # nothing but space and comments
                     raise UserError(NO_QUERY) from None
-                return Answer([], [])  # a statement without rows, such as `set`
-            columns = cursor.description or []
+            columns = cursor.description
+            if columns is None:  # a statement without rows, such as `set`
+                return Answer([], [])
+            rows = cursor.fetchall()
         return Answer([each.name for each in columns], rows, [each.type_code for each in columns])
 
 

@@ -18,8 +18,7 @@ from flows.log import words_of
 from flows.measured import measured
 from flows.summary import CycleOutcome
 from load.report import CycleReport
-from warehouse.errors import BadSetting, UserError
-from warehouse.masking import hide
+from warehouse.errors import BadSetting, UserError, hide
 from warehouse.roles import TRANSFORMER
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ def out_of_reach(exchange: Exchange, url: str, clock: Callable[[], datetime]) ->
     place, bar = f"P2P_API_URL={printable(url)} is out of reach", exchange.pacer.bar
     advice = "Ask more slowly (P2P_REQUESTS_PER_SECOND), or from an address that it lets in."
     if bar:
+        why = "it does not let this address in; " if is_forbidden(bar.reason) else ""
         until = _end(exchange, bar, clock)
         return ExchangeOutOfReach(
-            f"{place} until {until} ({bar.reason}): nothing is asked of it before. {advice}"
+            f"{place} until {until} ({bar.reason}): {why}nothing is asked of it before. {advice}"
         )
     if is_forbidden(exchange.last_failure):
         return ExchangeOutOfReach(

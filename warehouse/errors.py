@@ -1,8 +1,8 @@
-"""The one kind of error that a user can fix."""
+"""The one kind of error that a user can fix, and what any error may say."""
 
 from collections.abc import Mapping
 
-from warehouse.masking import masked
+from warehouse.masking import masked, quoted
 
 
 class UserError(Exception):
@@ -32,3 +32,22 @@ class BadSetting(UserError):
 
 class AlreadyRunning(UserError):
     """Somebody else is at it in this warehouse, and two at once would spoil each other's work."""
+
+
+def hide(failure: BaseException | None) -> None:
+    """Mask what an exception and those behind it say, for who keeps or shows them.
+
+    A `UserError` is left as it is: in our own words a password that is a word is no secret.
+    """
+    seen = set[int]()
+    while failure is not None and id(failure) not in seen:
+        seen.add(id(failure))
+        if not isinstance(failure, UserError):
+            failure.args = tuple(
+                quoted(said) if isinstance(said, str) else said for said in failure.args
+            )
+        if isinstance(failure, OSError):  # which says what these hold, whatever its `args` are
+            for name in ("strerror", "filename", "filename2"):
+                if isinstance(said := getattr(failure, name), str):
+                    setattr(failure, name, quoted(said))
+        failure = failure.__cause__ or failure.__context__

@@ -57,21 +57,6 @@ def quoted(text: str) -> str:
     return _without(masked(text), _like_words)
 
 
-def hide(failure: BaseException | None) -> None:
-    """Mask what an exception and those behind it say, for who keeps or shows them."""
-    seen = set[int]()
-    while failure is not None and id(failure) not in seen:
-        seen.add(id(failure))
-        failure.args = tuple(
-            quoted(said) if isinstance(said, str) else said for said in failure.args
-        )
-        if isinstance(failure, OSError):  # which says what these hold, whatever its `args` are
-            for name in ("strerror", "filename", "filename2"):
-                if isinstance(said := getattr(failure, name), str):
-                    setattr(failure, name, quoted(said))
-        failure = failure.__cause__ or failure.__context__
-
-
 def password_in(address: str) -> str:
     """The password in an address; nothing where there is none, or where it is no address."""
     try:

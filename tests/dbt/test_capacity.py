@@ -178,7 +178,14 @@ def test_a_ticket_and_a_dollar_hold_for_their_time_whenever_they_are_asked_for(
         land(connection, "2", [reading(book, crowd(price), minute(20)) for book, price in books])
         dbt(*RUN)
         as_it_came = rows(asked)
-        dbt("run", "--full-refresh", "--select", "int_book_capacity+")
+        dbt(
+            "run",
+            "--full-refresh",
+            "--select",
+            "int_book_capacity",
+            "executable_prices",
+            "depth_bands",
+        )
         assert as_it_came == rows(asked)
     finally:
         for seed, kept in (("market_rules", "rules_kept"), ("usd_stablecoins", "coins_kept")):

@@ -96,5 +96,5 @@ def test_readings_of_the_facts_that_a_clock_ahead_has_dated_are_found(
 ) -> None:
     found = {finding.what: finding for finding in examine(settings, datetime.now(UTC))}
     assert found["clock"].verdict is Verdict.wrong
-    assert "1 readings were dated" in found["clock"].said
+    assert "1 readings have times in the future" in found["clock"].said
     assert "p2p rebuild" in found["clock"].advice

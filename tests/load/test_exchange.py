@@ -56,7 +56,6 @@ def reason_of(exchange: Exchange, stub: Stub, reply: Reply) -> str:
         (envelope(None, code="000002"), "code_000002"),
         (envelope(None, code="\x1b[2J\n"), "code_unreadable"),
         (b"down for maintenance", "not_json"),
-        (b"<?xml version='1.0'?>", "not_json"),
         (b"", "not_json"),
         (envelope([], 0, success=False), "not_successful"),
         (envelope([offer(1)], 1, success=False), "not_successful"),

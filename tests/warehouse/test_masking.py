@@ -5,8 +5,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from warehouse.errors import UserError
-from warehouse.masking import hide, learn, masked, quoted, without_login
+from warehouse.errors import UserError, hide
+from warehouse.masking import learn, masked, quoted, without_login
 from warehouse.settings import load_settings
 
 SECRET = 'p@ss w/ord#%?é"x\\1'
@@ -79,6 +79,16 @@ def test_what_the_system_says_is_hidden_too() -> None:
     failure = OSError(2, "no swordfish-1", "/swordfish-1/a", None, "/swordfish-1/b")
     hide(failure)
     assert str(failure) == "[Errno 2] no ***: '/***/a' -> '/***/b'"
+
+
+def test_what_is_said_to_a_user_keeps_its_words_and_what_is_behind_it_is_hidden() -> None:
+    learn(["server"])
+    cause = ValueError("password=server")
+    failure = UserError("it has no database server")
+    failure.__cause__ = cause
+    hide(failure)
+    assert str(failure) == "it has no database server"
+    assert str(cause) == "password=***"
 
 
 def test_an_address_is_shown_without_its_login() -> None:
