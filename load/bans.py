@@ -1,7 +1,7 @@
 """What the exchange asked of this address, kept in `P2P_HOME` for the next process.
 
 Without it each new run would ask again in the middle of a ban, which prolongs it. With Redis the
-state is kept there, for all that share the address; see docs/adr/0013-request-pacing-and-bans.md.
+state is kept there, for all that share the address; see docs/adr/0005-requests.md.
 """
 
 import json

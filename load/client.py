@@ -4,7 +4,7 @@ An attempt lasts from the look-up of the host's name to the last byte of the bod
 than its limit, whatever the other side sends meanwhile: every wait for a byte is cut into short
 ones, and between them it is looked at the clock, at what has come, and whether the caller stops.
 Looking a name up and connecting cannot be cut, so they happen in a thread that can be left. See
-docs/adr/0013-request-pacing-and-bans.md.
+docs/adr/0005-requests.md.
 
 Redirects are not followed, and their bodies not read: a 302 is an answer like any other.
 """

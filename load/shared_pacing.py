@@ -3,7 +3,7 @@
 A reservation is one script: who asks first has the next turn, and learns how long to wait for
 it; nobody polls. The rules are those of `load.limiter`, written once more in Lua, since deciding
 has to happen where the state is (a test holds the two to each other). When Redis stops answering,
-each process goes on alone, at its part of the rate; see docs/adr/0013-request-pacing-and-bans.md.
+each process goes on alone, at its part of the rate; see docs/adr/0005-requests.md.
 """
 
 import logging
