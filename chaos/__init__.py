@@ -1,5 +1,5 @@
-"""The whole line under fire: killed, cut off and robbed cycle after cycle, and then audited.
+"""The full pipeline under attack: killed, cut off and robbed cycle after cycle, and then audited.
 
-Stands above all other rooms, as a user does; nothing stands on it but its tests, and those of the
+It uses all other rooms, as a user does. Nothing imports it but its tests, and those of the
 rooms whose deaths it knows how to time.
 """

@@ -104,7 +104,7 @@ def told(connection: psycopg.Connection[Any], rounds: Rounds) -> Told:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One reading that counts, with the price of every offer in the pages that it stands on."""
+    """One reading that counts, with the price of every offer in its pages."""
 
     snapshot_id: str
     book: BookKey

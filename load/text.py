@@ -53,14 +53,14 @@ def clean(raw: bytes) -> tuple[bytes, int]:
 def _clean_escapes(raw: bytes) -> tuple[bytes, int]:
     replaced = 0
 
-    def mend(match: re.Match[bytes]) -> bytes:
+    def clean(match: re.Match[bytes]) -> bytes:
         nonlocal replaced
         if match["bad"] is None:
             return match[0]
         replaced += 1
         return rb"\ufffd"
 
-    return _ESCAPE.sub(mend, raw), replaced
+    return _ESCAPE.sub(clean, raw), replaced
 
 
 def printable(value: object, limit: int = 120) -> str:

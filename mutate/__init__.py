@@ -1,1 +1,1 @@
-"""A mutation harness: what the tests of the models would not find. Nothing stands on it."""
+"""A mutation harness: what the tests of the models would not find. Nothing imports it."""

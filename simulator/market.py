@@ -57,7 +57,7 @@ class Market:
         """Opens the market at `start`.
 
         Args:
-            seed: what all chance derives from.
+            seed: the random seed.
             fiats: fiats to list, all 112 of 2026-09 by default.
             assets: assets to list, all 13 by default.
             start: the market's time before the first `advance`; naive times are UTC.

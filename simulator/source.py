@@ -64,7 +64,7 @@ class Source(Protocol):
     """A market that can be read page by page and moved on.
 
     Attributes:
-        seed: what all its chance derives from.
+        seed: the random seed.
     """
 
     seed: int

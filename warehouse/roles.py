@@ -8,7 +8,7 @@ a comment on each that it makes: another project's role of such a name is never 
     analyst      reads `marts` and `ops`, and no raw page
 
 Tables belong to the role that makes them, never to who has logged in: so whoever is a member of
-both may run the whole line, and what one makes the other may read.
+both may run the full pipeline, and what one makes the other may read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`make chaos` in short: a few blows of each kind upon the whole line, and the same audit."""
+"""`make chaos` in short: a few blows of each kind upon the full pipeline, and the same audit."""
 
 from __future__ import annotations
 

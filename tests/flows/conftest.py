@@ -1,4 +1,4 @@
-"""The whole line in one process: one warehouse and one exchange a session."""
+"""The full pipeline in one process: one warehouse and one exchange a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole line on Debian's PostgreSQL: set up by its owner, run by a member, over TLS.
+"""The full pipeline on Debian's PostgreSQL: set up by its owner, run by a member, over TLS.
 
 Names and password hold what some library or other takes for a sign of its own.
 """

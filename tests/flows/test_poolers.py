@@ -1,4 +1,4 @@
-"""The whole line through PgBouncer in transaction mode."""
+"""The full pipeline through PgBouncer in transaction mode."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def kill(
 
 
 def books_whole(loader: Loader) -> dict[str, list[int]]:
-    """By book, how many distinct pages the latest complete snapshot stands on, and should."""
+    """By book, how many distinct pages the latest complete snapshot has, and should have."""
     return dict(
         (f"{fiat}-{asset}-{side}", [pages, found])
         for fiat, asset, side, pages, found in loader.rows(
