@@ -54,7 +54,7 @@ def run_suite(
     verdict = Verdict(suite, results)
     if docs_dir is None:
         return verdict
-    return Verdict(suite, results, _document(verdict, evaluations, parameters, docs_dir))
+    return Verdict(suite, results, _document(verdict, parameters, docs_dir))
 
 
 def _existing(warehouse: Warehouse, relations: Collection[str]) -> frozenset[str]:
@@ -161,17 +161,14 @@ def _kind(error: BaseException) -> str:
         error = below
 
 
-def _document(
-    verdict: Verdict,
-    evaluations: "dict[str, ExpectationValidationResult]",
-    parameters: Parameters,
-    docs_dir: Path,
-) -> Path | None:
+def _document(verdict: Verdict, parameters: Parameters, docs_dir: Path) -> Path | None:
     """Write the page of this run; a full disk must not change a verdict."""
     from expectations.data_docs import write_page
 
     try:
-        return write_page(verdict, evaluations, parameters.run_id, docs_dir)
+        return write_page(
+            verdict, parameters.run_id, docs_dir, is_simulated=parameters.is_simulated
+        )
     except Exception as error:
         log.warning("the data docs could not be written to %s: %s", docs_dir, _kind(error))
         return None

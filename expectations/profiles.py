@@ -30,13 +30,14 @@ class Parameters:
     `load_ids` goes before `run_id` when given: loads that an earlier, killed run has left for this
     transform are landings of this run too. `as_of` is when the run finished on its own clock, which
     may be a simulated one; unset, the newest reading is as old as the run. `interval_minutes` is
-    the time between two runs.
+    the time between two runs. `is_simulated` says that the exchange was not the real one.
     """
 
     run_id: str
     load_ids: Collection[str] | None = None
     as_of: datetime | None = None
     interval_minutes: float = 20.0
+    is_simulated: bool = False
 
 
 def literal(value: str) -> str:

@@ -47,7 +47,12 @@ class Check:
 
     @property
     def description(self) -> str:
-        """What is checked, in one line for the data docs."""
+        """What is checked, in one line for Great Expectations."""
+        return f"{self.name} ({self.severity}, {self.bounds}): {self.why}"
+
+    @property
+    def bounds(self) -> str:
+        """What is expected, in a few words."""
         bounds = [
             f"{word} {self.arguments[bound]:.3g}"
             for bound, word in (("min_value", "at least"), ("max_value", "at most"))
@@ -55,7 +60,7 @@ class Check:
         ]
         mostly = self.arguments.get("mostly")
         share = f" for {mostly:.0%}" if mostly else ""
-        return f"{self.name} ({self.severity}, {' and '.join(bounds)}{share}): {self.why}"
+        return f"{' and '.join(bounds)}{share}"
 
 
 PROFILES: Mapping[str, Profile] = {

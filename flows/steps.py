@@ -231,6 +231,7 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
                 load_ids=load_ids,
                 as_of=report.finished_at,
                 interval_minutes=cycle.settings.extraction_interval,
+                is_simulated=bool(report.is_simulated),
             ),
             cycle.data_docs,
         )
