@@ -11,6 +11,7 @@ from pathlib import Path
 from flows.console import CycleProgress, out
 from flows.cycle import SURROUNDINGS, Surroundings
 from flows.summary import CycleOutcome
+from simulator.planted import Planted
 from warehouse.embedded import erase
 from warehouse.settings import Settings, load_settings
 
@@ -19,6 +20,16 @@ MINUTES_BETWEEN = 15
 SEED = 7
 FIATS = ("VES", "ARS", "BOB", "COP", "BRL", "INR", "TRY", "UAH", "USD", "KES")
 ASSETS = ("USDT", "BTC", "ETH", "USDC")
+# Asks and bids near the fair price, 100 dollars in each of six ads, so that two walks of trades net
+# a little for 500 dollars: BRL > USDC > BRL 0.374%, BRL > USDC > INR > ETH > BRL 0.258% after
+# transfers.
+WALKS = {
+    ("BRL", "USDC", "BUY"): Planted(5.35, 100.0),
+    ("BRL", "USDC", "SELL"): Planted(5.37, 100.0),
+    ("INR", "USDC", "SELL"): Planted(88.90, 100.0),
+    ("INR", "ETH", "BUY"): Planted(279_100.0, 0.032),
+    ("BRL", "ETH", "SELL"): Planted(16_860.0, 0.032),
+}
 REQUESTS_PER_SECOND = 500.0  # the exchange is in this very process: nobody has to be spared
 
 
@@ -44,7 +55,7 @@ def run_demo(settings: Settings) -> list[CycleOutcome]:
     from warehouse.postgres import open_warehouse
 
     begun = datetime.now(UTC) - timedelta(minutes=(CYCLES - 1) * MINUTES_BETWEEN)
-    market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun)
+    market = Market(seed=SEED, fiats=FIATS, assets=ASSETS, start=begun, planted=WALKS)
     outcomes: list[CycleOutcome] = []
     stop = threading.Event()  # one for all cycles: who interrupts one means the demo
     run_cycle = cycle_function(settings.home)

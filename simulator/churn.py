@@ -223,7 +223,7 @@ class Churn:
                 self._enter("opened", made)
             return
         offer = side.online[int(self._rng.random() * len(side.online))]
-        if offer.is_dead or (offer.is_bait and kind == "edit"):
+        if offer.is_still or (offer.is_bait and kind == "edit"):
             return
         if kind == "gone":
             self._go(side, offer)

@@ -64,7 +64,7 @@ class Market:
             offers: about how many offers are online in all, on average over a day; by default
                 as many as the chosen books have on the real exchange.
             generation: whose keys and number formats the payloads have: 2022, 2024 or 2026.
-            planted: books, by fiat, asset and taker's side, that begin with these ads alone.
+            planted: books, by fiat, asset and taker's side, that have these ads alone, for ever.
 
         Raises:
             ValueError: for a fiat, asset, generation or planted book that is not known.
@@ -100,8 +100,9 @@ class Market:
         start_ms = int(self._start.timestamp() * 1000)
         self._churn = Churn(rng, makers, self._sides, start_ms, self._record)
         for side in self._sides:
-            for book in side.books:
-                self._open(side, book, makers, start_ms)
+            for book in books:
+                if book.maker_sells is side.maker_sells:
+                    self._open(side, book, makers, start_ms)
 
     def _list_books(self, seed: int, offers: int | None) -> dict[tuple[str, str, str], Book]:
         pairs = [
@@ -114,16 +115,15 @@ class Market:
         user, merchant = (round(float(rate) * 1e8) for rate in self._shape.commissions)
 
         def book(pair: ListedPair, side: str) -> Book:
-            planted = self._planted.get((pair.fiat, pair.asset, side))
+            size = pair.buy_size if side == "BUY" else pair.sell_size
             return Book(
                 fiat=FIATS[pair.fiat],
                 asset=pair.asset,
                 side=side,
                 asset_scale=ASSET_SCALES[pair.asset],
                 price_scale=price_scale(fair_price(pair.fiat, pair.asset)),
-                size=float(planted.offers)
-                if planted
-                else factor * (pair.buy_size if side == "BUY" else pair.sell_size),
+                # No offer opens in a book of no size.
+                size=0.0 if (pair.fiat, pair.asset, side) in self._planted else factor * size,
                 commissions=(user, merchant),
             )
 

@@ -45,7 +45,7 @@ class Offer:
     is_restless: bool  # re-prices, as bots do
     is_busy: bool  # trades or refills
     is_bait: bool = False  # cannot be had at its price
-    is_dead: bool = False  # its maker has left
+    is_still: bool = False  # nothing happens to it: its maker has left
     number: int = 0
     slot: int = -1  # its place among the offers online, -1 while offline
     written: tuple[bytes, bytes] | None = None

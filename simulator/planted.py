@@ -1,7 +1,7 @@
 """Books of known price, depth and terms in place of the market's own: walks of trades, and bait.
 
 Whoever plants the books of a walk knows what it nets, for how much, and, by when they are read, how
-old it is. A book that is planted so stands still until the market's time goes on.
+old it is. A planted book stands still, whatever the rest of the market does.
 """
 
 from __future__ import annotations
@@ -42,5 +42,6 @@ def make_planted(offer: Offer, planted: Planted, rng: Random) -> None:
     offer.surplus = ceil(planted.quantity * commission * 10.0**book.asset_scale)
     offer.locked = 0
     offer.min_amount, offer.max_amount = planted.smallest, _LARGEST
-    offer.is_bait = offer.is_restless = offer.is_busy = offer.is_promoted = False
+    offer.is_bait = offer.is_promoted = False
+    offer.is_still = True
     offer.hides_dynamic_max = False

@@ -21,13 +21,14 @@ def demo(verbose: Verbose = False) -> int:
 
     settings = demo_settings(load_settings())
     start(settings, verbose=verbose)
-    from flows.picture import show
+    from flows.picture import show, show_walks
     from warehouse.postgres import open_warehouse
 
     start_over(settings.home)
     # Held over all cycles and the picture, rather than restarted for each.
     with open_warehouse(settings) as warehouse:
         outcomes = run_demo(settings)
+        show_walks(warehouse)
         home, p2p = map(_shown, (settings.home, Path(sys.argv[0]).resolve()))
         show(
             warehouse,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from flows.demo import WALKS
 from simulator.market import Market
 from simulator.planted import Planted
 from simulator.source import Query
@@ -45,6 +46,10 @@ BOOKS: dict[Book, Planted] = {
     **pair("BOB", 10, 1.03, 1),
     **pair("BOB", 10, 1, 0.97, "BTC"),
     **pair("VES", 600, 1.05, 1.035, "BTC"),
+    # Those of the demo, and beside them what a dollar costs.
+    **WALKS,
+    **pair("BRL", 5.36, 1, 0.99),
+    **pair("INR", 88.9, 1, 0.99),
     # Bait: three ads, a price beyond all reason, orders larger than what is left, an old reading.
     **pair("ARS", 1500, 1, 1.01, offers=3),
     **pair("COP", 4000, 1, 1.1),
@@ -54,41 +59,56 @@ BOOKS: dict[Book, Planted] = {
 STALE = ("UAH", "USDT", "SELL")
 
 
-def read(market: Market, book: Book, minutes: float) -> Reading:
-    """A book of the market, read so many minutes after its beginning."""
+def read(market: Market, book: Book, at: datetime) -> Reading:
+    """A book of the market, said to be read at this time."""
     answer = market.page(Query(*book, page=1, rows=20))
     assert answer.total == len(answer.items) == BOOKS[book].offers
     items = [json.loads(item) for item in answer.items]
-    return Reading(book, market.now + timedelta(minutes=minutes), [items])
+    return Reading(book, at, [items])
 
 
 def test_planted_walks_are_found_with_their_net_depth_and_age_and_bait_is_never_credited(
     connection: psycopg.Connection[Any], dbt: Dbt, rows: Rows
 ) -> None:
-    market = Market(3, sorted({fiat for fiat, _, _ in BOOKS}), ["USDT", "BTC"], planted=BOOKS)
-    readings = [
-        read(market, book, minutes - (60 if book == STALE else 7 * (book[2] == "SELL")))
-        for book in BOOKS
-        for minutes in (60, 80, 100)
-    ]
+    market = Market(
+        3,
+        sorted({fiat for fiat, _, _ in BOOKS}),
+        ["USDT", "BTC", "USDC", "ETH"],
+        offers=500,
+        planted=BOOKS,
+    )
+    readings = []
+    for _ in range(3):
+        market.advance(20)
+        for book in BOOKS:
+            late = timedelta(minutes=60 if book == STALE else 7 * (book[2] == "SELL"))
+            readings.append(read(market, book, market.now - late))
     land(connection, "1", readings, run_id="one")
     dbt("run", "--select", "+arbitrage_cycles")
 
     credited = rows(
         "select shape, fiat_code, net_pct, capacity_usd, n_eligible, oldest_leg_minutes"
-        " from marts.arbitrage_cycles where ticket_usd = %s and is_credited and net_pct > 0"
-        " order by shape",
+        " from marts.arbitrage_cycles where ticket_usd = %s and is_credited and net_pct > 0",
         TICKET,
     )
-    # What is bought in BOB and in VES is sent: of the BTC 0.0001, of the USDT 0.29. A dollar is
-    # what the USDT on the same page costs, in BOB 3% more.
+    # What is bought in one fiat and sold in another is sent: of the BTC and the ETH 0.0001, of what
+    # is a dollar 0.29. A dollar is what the USDT on the same page costs, in BOB 3% more.
     sent = (1 - 0.0001 * WORTH["BTC"] / (1.03 * TICKET)) * (1 - 0.29 / TICKET)
-    assert [(shape, fiat) for shape, fiat, *_ in credited] == [
-        ("one_book", "KES"), ("two_fiats", "BOB"),
-    ]  # fmt: skip
-    nets = [float(net) for _, _, net, *_ in credited]
-    assert nets == pytest.approx([1, 100 * (1.035 * sent - 1)], abs=1e-9)
-    assert [row[3:] for row in credited] == [(500, 6, 7)] * 2
+    price = {book: one.price for book, one in WALKS.items()}
+    demo = price["INR", "USDC", "SELL"] / price["BRL", "USDC", "BUY"] * (1 - 0.29 / TICKET)
+    demo *= price["BRL", "ETH", "SELL"] / price["INR", "ETH", "BUY"]
+    demo *= 1 - 0.0001 * price["INR", "ETH", "BUY"] / (88.9 * TICKET)
+    nets = {
+        ("one_book", "KES"): 1,
+        ("one_book", "BRL"): 100 * (5.37 / 5.35 - 1),
+        ("two_fiats", "BOB"): 100 * (1.035 * sent - 1),
+        ("two_fiats", "BRL"): 100 * (demo - 1),
+    }
+    assert {(shape, fiat): float(net) for shape, fiat, net, *_ in credited} == (
+        pytest.approx(nets, abs=1e-9)
+    )
+    assert all(0.2 < net < 0.4 for (_, fiat), net in nets.items() if fiat == "BRL"), "not modest"
+    assert [row[3:] for row in credited] == [(500, 6, 7)] * 4
     never = rows("select distinct fiat_code from marts.arbitrage_cycles where is_credited")
     assert not {fiat for (fiat,) in never} & {"ARS", "COP", "TRY", "UAH"}
     # The absurd one is found, and called what it is; the stale one nets as much as the sound one.
