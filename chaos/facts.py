@@ -195,15 +195,11 @@ def _decimal(value: Any) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-OF_CYCLES = (
-    "arbitrage_cycles",
-    "arbitrage_outcomes",
-    "arbitrage_runs",
-    "market_alerts",
-    "pivots",
-    "trade_steps",
-)
+OF_CYCLES = ("arbitrage_cycles", "arbitrage_outcomes", "arbitrage_runs", "pivots", "trade_steps")
 """Marts with rows per cycle. A killed cycle and the one that resumes it are two cycles."""
+
+_NOT_OF_CYCLES = {"market_alerts": "kind <> 'arbitrage_net'"}
+"""Which rows of the others are of no cycle: an alert of a walk's net is of the cycle's end."""
 
 
 def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
@@ -224,6 +220,9 @@ def everything(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
     told = {}
     for table, columns in tables:
         listed = ", ".join(f'"{name}"' for name in columns)
-        query = f"select t::text from (select {listed} from marts.{table}) as t order by t::text"  # noqa: S608 - names of our own
+        kept = _NOT_OF_CYCLES.get(table, "true")
+        query = (
+            f"select t::text from (select {listed} from marts.{table} where {kept}) as t order by 1"  # noqa: S608 - names of our own
+        )
         told[table] = [row for (row,) in connection.execute(query.encode())]
     return told

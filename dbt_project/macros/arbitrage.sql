@@ -7,7 +7,8 @@
 {% macro arbitrage_rule_names() -%}
     {{ return([
         'leg_max_minutes', 'fresh_cadences', 'min_eligible_offers', 'min_confidence',
-        'suspect_net_pct', 'kept_net_pct', 'spot_fee_pct', 'hindsight_max_minutes',
+        'most_beyond_reference_pct', 'suspect_net_pct', 'kept_net_pct', 'spot_fee_pct',
+        'hindsight_max_minutes',
     ]) }}
 {%- endmacro %}
 

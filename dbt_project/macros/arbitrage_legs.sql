@@ -90,11 +90,13 @@
             quotes.n_eligible,
             quotes.n_advertisers,
             quotes.confidence,
+            quotes.reference_price,
             quotes.snapshot_at,
             {{ minutes_between('quotes.snapshot_at', runs ~ '.as_of') }} as age_minutes,
             quotes.n_eligible >= {{ rules }}.min_eligible_offers
             and quotes.confidence >= {{ rules }}.min_confidence as is_credible,
-            {{ rules }}.fresh_cadences
+            {{ rules }}.fresh_cadences,
+            {{ rules }}.most_beyond_reference_pct
         from {{ runs }}
         inner join {{ rules }} on {{ holds_at(rules, runs ~ '.as_of') }}
         cross join books
@@ -169,6 +171,10 @@
             charged.*,
             tickets.ticket_usd,
             case charged.side
+                when 'BUY' then 1 - {{ executable_price('tickets') }} / charged.reference_price
+                else {{ executable_price('tickets') }} / charged.reference_price - 1
+            end as beyond_reference,
+            case charged.side
                 when 'BUY' then 1 / {{ executable_price('tickets') }}
                 else {{ executable_price('tickets') }}
             end as rate,
@@ -207,7 +213,9 @@
         confidence,
         age_minutes,
         is_fresh,
-        is_credible,
+        -- The ads of makers who have left stay the best of their book, where nobody answers.
+        is_credible
+        and coalesce(beyond_reference * 100 <= most_beyond_reference_pct, true) as is_credible,
         snapshot_at
     from filled
 {%- endmacro %}

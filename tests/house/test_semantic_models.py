@@ -71,6 +71,17 @@ def test_a_column_says_in_the_words_of_its_definition_what_it_is() -> None:
     assert {key: columns(key[0])[key[1]] for key in defined} == defined
 
 
+def test_a_number_about_walks_of_trades_says_that_nobody_gets_them() -> None:
+    walks = {path.stem for path in (PROJECT / "models" / "marts" / "arbitrage").glob("*.sql")}
+    walks.remove("market_alerts")
+    said = {key: text for key, text in definitions().items() if key[0] in walks}
+    assert len(said) > 40
+    assert [key for key, text in said.items() if "indicative, not executable" not in text] == []
+    nets = {key: text for key, text in said.items() if re.search("net|gross|capacity", key[1])}
+    usual = "public field reports put the net edge near 0.09%"
+    assert [key for key, text in nets.items() if usual not in text] == []
+
+
 def test_a_metric_says_in_the_words_of_its_definition_what_it_is() -> None:
     assert len(MEASURES) > 30
     for name, (model, measure) in MEASURES.items():

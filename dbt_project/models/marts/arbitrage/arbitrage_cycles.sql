@@ -1,9 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        meta={'tested_by': ['as_of']},
         indexes=[
             {'columns': ['as_of']},
             {'columns': ['fiat_code', 'asset_code', 'as_of']},

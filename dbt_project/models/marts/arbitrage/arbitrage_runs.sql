@@ -1,12 +1,5 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        meta={'tested_by': ['as_of']},
-        indexes=[
-            {'columns': ['as_of']},
-        ],
         pre_hook=[
             '{{ claim_loads(["arbitrage_cycles"]) }}',
             '{{ rewind_walks() }}',

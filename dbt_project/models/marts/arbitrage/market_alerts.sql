@@ -3,9 +3,6 @@
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
         meta={'tested_by': ['fired_at']},
         indexes=[
             {'columns': ['fired_at']},

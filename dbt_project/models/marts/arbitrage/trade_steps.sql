@@ -10,13 +10,6 @@
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        meta={'tested_by': ['as_of']},
-        indexes=[
-            {'columns': ['as_of']},
-        ],
         pre_hook=[
             '{{ claim_loads(["int_book_capacity", "official_rates"]) }}',
             '{{ rewind_walks() }}',
