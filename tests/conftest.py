@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
@@ -22,6 +24,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 # Python's collector walks all of dbt's project again and again: a tenth of what a build takes.
 gc.set_threshold(50_000, 20, 50)
+
+# dbt asks the whole stack which module defines each of its flags, a tenth of a second in a worker
+# of xdist, and has one flag more at each call: after a hundred calls in one process, ten seconds.
+flags: Any = BehaviorFlagRendered
+flags._default_source = staticmethod(lambda: "dbt.adapters")
 
 # How long an example takes says how busy the machine is, not whether it holds.
 examples.register_profile(

@@ -1,24 +1,23 @@
 """Killed, robbed of its folder or its tables: the next cycle needs no hand and loses nothing."""
 
-import json
 import shutil
 import signal
-import subprocess
-import sys
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from chaos.places import LOADER_PLACES
+from chaos.victim import Forge
 from load.landing import Landing
 from load.pipeline import IN_FLIGHT
 from load.source import Batch, binance_p2p
-from tests.load.conftest import Json, Loader, Stub, offer
+from tests.load.conftest import Loader, Stub, offer
 from tests.load.test_endings import spoil_pages_of_sell
+from tests.load.victim import load_and_die
 
-ROOT = Path(__file__).resolve().parents[2]
 OFFERS = [offer(number) for number in range(45)]
+Kill = Callable[..., None]
 BOOKS = ("VES-USDT-BUY", "VES-USDT-SELL", "VES-BTC-BUY")
 
 COUNTING = "_dlt_load_id in (select load_id from staging._dlt_loads where status = 0)"
@@ -30,36 +29,25 @@ def market(stub: Stub) -> None:
         stub.put(name, OFFERS[:size])
 
 
-def kill(
-    loader: Loader,
-    stub: Stub,
-    point: str,
-    *,
-    batches: int,
-    minutes: float = 0,
-    batch_pages: int = 250,
-) -> None:
-    """Run a cycle in a process of its own that dies at `point` of this load."""
-    told: Json = {
-        "home": str(loader.settings.home),
-        "api_url": stub.url,
-        "warehouse": {**asdict(loader.warehouse), "roles": sorted(loader.warehouse.roles)},
-        "batches": batches,
-        "minutes": minutes,
-        "batch_pages": batch_pages,
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.load.victim", point],
-        input=json.dumps(told),
-        text=True,
-        cwd=ROOT,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    while loader.rows("select count(*) from pg_locks where locktype = 'advisory'") != [0]:
-        pass  # the server has yet to notice that its client is gone
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    with Forge() as opened:
+        yield opened
+
+
+@pytest.fixture
+def kill(forge: Forge, loader: Loader, stub: Stub) -> Kill:
+    """Runs a cycle in a process of its own that dies at a place of one of its batches."""
+
+    def run(place: str, *, batches: int, minutes: float = 0, batch_pages: int = 250) -> None:
+        load = partial(load_and_die, batches=batches, minutes=minutes, batch_pages=batch_pages)
+        process = forge.fork(load, loader.warehouse, loader.settings.home, stub.url, place)
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+        while loader.rows("select count(*) from pg_locks where locktype = 'advisory'") != [0]:
+            pass  # the server has yet to notice that its client is gone
+
+    return run
 
 
 def books_whole(loader: Loader) -> dict[str, list[int]]:
@@ -87,9 +75,9 @@ WHOLE = {"VES-USDT-BUY": [3, 3], "VES-USDT-SELL": [1, 1], "VES-BTC-BUY": [1, 1]}
 
 @pytest.mark.parametrize("point", LOADER_PLACES)
 def test_killed_anywhere_and_run_again_is_as_never_killed(
-    loader: Loader, stub: Stub, point: str
+    kill: Kill, loader: Loader, stub: Stub, point: str
 ) -> None:
-    kill(loader, stub, point, batches=1)
+    kill(point, batches=1)
     report = loader.run()
     assert books_whole(loader) == WHOLE
     assert loader.run().books_unchanged == 3
@@ -100,9 +88,9 @@ def test_killed_anywhere_and_run_again_is_as_never_killed(
 
 
 def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
-    loader: Loader, stub: Stub
+    kill: Kill, loader: Loader, stub: Stub
 ) -> None:
-    kill(loader, stub, "between the commit and dlt's marker", batches=1)
+    kill("between the commit and dlt's marker", batches=1)
     assert loader.run().recovered == "finished"
     assert loader.rows(
         "select count(*), count(distinct (snapshot_id, page)), count(distinct _dlt_load_id) "
@@ -110,10 +98,12 @@ def test_killed_between_commit_and_marker_a_file_is_there_twice_in_one_load(
     ) == [(10, 5, 1)]
 
 
-def test_what_an_interrupted_cycle_had_landed_is_not_read_again(loader: Loader, stub: Stub) -> None:
+def test_what_an_interrupted_cycle_had_landed_is_not_read_again(
+    kill: Kill, loader: Loader, stub: Stub
+) -> None:
     for number in range(60):
         stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
-    kill(loader, stub, "in extract", batches=3, batch_pages=20)
+    kill("in extract", batches=3, batch_pages=20)
     landed = {f"{f}-{a}-{s}" for f, a, s in loader.snapshots("fiat_code, asset_code, side")}
     batches = loader.rows(
         "select sum(pages)::int from staging.snapshots group by _dlt_load_id order by 1"
@@ -128,9 +118,9 @@ def test_what_an_interrupted_cycle_had_landed_is_not_read_again(loader: Loader, 
 
 
 def test_a_first_load_that_was_killed_leaves_a_catalogue_to_be_read_again(
-    loader: Loader, stub: Stub
+    kill: Kill, loader: Loader, stub: Stub
 ) -> None:
-    kill(loader, stub, "in extract", batches=1)
+    kill("in extract", batches=1)
     assert loader.run().catalogue_readings == 3
     assert books_whole(loader) == WHOLE
 
@@ -148,11 +138,11 @@ def test_with_the_folder_lost_the_state_comes_back_from_the_warehouse(
 
 
 def test_with_the_folder_lost_in_the_middle_of_a_load_its_rows_are_ignored(
-    loader: Loader, stub: Stub
+    kill: Kill, loader: Loader, stub: Stub
 ) -> None:
     loader.run()
     stub.put("VES-USDT-BUY", OFFERS[:44])
-    kill(loader, stub, "before the load is finished", batches=1, minutes=30)
+    kill("before the load is finished", batches=1, minutes=30)
     loader.clock.advance(40)
     shutil.rmtree(loader.settings.home / "dlt")
     report = loader.run()
@@ -168,11 +158,11 @@ def test_a_broken_folder_is_dropped(loader: Loader) -> None:
 
 
 def test_a_truncated_package_is_aborted_and_its_books_are_read_again(
-    loader: Loader, stub: Stub
+    kill: Kill, loader: Loader, stub: Stub
 ) -> None:
     loader.run()
     stub.put("VES-USDT-BUY", OFFERS[:44])
-    kill(loader, stub, "before load", batches=1, minutes=30)
+    kill("before load", batches=1, minutes=30)
     loader.clock.advance(40)
     (parquet,) = loader.settings.home.glob("dlt/**/new_jobs/pages*.parquet")
     parquet.write_bytes(parquet.read_bytes()[:1_000])
@@ -283,8 +273,8 @@ def test_a_state_that_is_older_than_the_warehouse_is_not_believed(
     ) == [True]
 
 
-def test_folders_of_killed_extractions_are_swept(loader: Loader, stub: Stub) -> None:
-    kill(loader, stub, "before extract is committed", batches=1)
+def test_folders_of_killed_extractions_are_swept(kill: Kill, loader: Loader, stub: Stub) -> None:
+    kill("before extract is committed", batches=1)
     working = loader.settings.home / "dlt" / "pipelines" / "binance_p2p" / "normalize"
     assert len(list(working.iterdir())) > 1
     loader.run()

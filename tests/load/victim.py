@@ -1,12 +1,7 @@
-"""A loader that kills itself, hard, at a place that is named: python -m tests.load.victim PLACE.
+"""A loader that kills itself, hard, at a place that is named, in a process of its own."""
 
-Run as a process of its own by `test_recovery`; settings come as JSON on standard input.
-"""
-
-import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +23,41 @@ def die() -> None:
 RATE = 1_000.0
 
 
-def main() -> None:
-    told = json.load(sys.stdin)
-    batches = told["batches"]
+def load_and_die(
+    warehouse: Warehouse,
+    home: Path,
+    api_url: str,
+    place: str,
+    *,
+    batches: int,
+    minutes: float,
+    batch_pages: int,
+) -> None:
+    """In the process to be killed: one cycle, that dies at `place` of this batch."""
     real = load.landing.Landing.land
 
     def land(self: Any, *arguments: Any) -> Any:
         nonlocal batches
         batches -= 1
         if batches == 0:
-            LOADER_PLACES[sys.argv[1]].install(Watch(die))
+            LOADER_PLACES[place].install(Watch(die))
         return real(self, *arguments)
 
     load.landing.Landing.land = land  # type: ignore[assignment, method-assign]
-    load.source.BATCH_SECONDS = told["batch_pages"] / RATE
+    load.source.BATCH_SECONDS = batch_pages / RATE
     clock = Clock()
-    clock.advance(told["minutes"])
+    clock.advance(minutes)
     run_cycle(
         load_settings(
             database_url=None,
-            home=Path(told["home"]),
-            api_url=told["api_url"],
+            home=home,
+            api_url=api_url,
             rates_url=None,
             spot_url=None,
             requests_per_second=RATE,
         ),
-        Warehouse(**{**told["warehouse"], "roles": frozenset(told["warehouse"]["roles"])}),
+        warehouse,
         "victim",
         clock=clock,
         pacer=Pacer(RATE, time=FakeTime()),
     )
-
-
-if __name__ == "__main__":
-    main()
