@@ -179,7 +179,7 @@ class Units:
         target, logs = str(self._home / "target"), str(self._home / "logs")
         project = str(self._project)
         with environment(self._warehouse):
-            return dbtRunner(manifest=self._manifest).invoke(
+            outcome = dbtRunner(manifest=self._manifest).invoke(
                 [
                     *arguments,
                     *("--project-dir", project, "--profiles-dir", project),
@@ -187,6 +187,9 @@ class Units:
                     *("--log-level-file", "none", "--no-write-json", "--threads", "2"),
                 ]
             )
+        if isinstance(outcome.exception, (SystemExit, KeyboardInterrupt)):
+            raise outcome.exception  # dbt would go on to the next mutant
+        return outcome
 
 
 def _text(node: Any) -> str:
