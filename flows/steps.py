@@ -70,10 +70,9 @@ def sequence(cycle: Cycle, do: Callable[[Step], Step] = plainly) -> CycleOutcome
         # Nothing was asked that could be done: that leaves nothing to repair.
         state = "stopped" if isinstance(failure, BadSetting) else "failed"
         error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
-        # What a user can correct is said once, by the command.
+        # Who called it has the traceback in its log, once.
         level = logging.WARNING if isinstance(failure, UserError) else logging.ERROR
-        said = {"run_id": cycle.run_id}
-        log.log(level, "cycle failed: %s", words_of(failure), extra=said, exc_info=failure)
+        log.log(level, "cycle failed: %s", words_of(failure), extra={"run_id": cycle.run_id})
         raise
     finally:
         outcome: CycleOutcome = do(close_run)(cycle, state, error)

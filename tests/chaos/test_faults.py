@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from chaos.faults import OF_PACE, PASSING, Ordeal, audited, those_that_pass_together, undergo
+from chaos.faults import (
+    FORBIDDEN,
+    KINDS,
+    PASSING,
+    THROTTLED,
+    Ordeal,
+    audited,
+    those_that_pass_together,
+    undergo,
+)
 from warehouse.postgres import Warehouse
 
 pytestmark = pytest.mark.timeout(900)  # all of it is the set-up of the first test
@@ -83,7 +92,9 @@ def test_what_can_be_read_is_read_and_the_facts_claim_no_more_than_was_shown(
 
 def test_every_kind_of_fault_was_met(undergone: Undergone) -> None:
     met = sum((trial.faults.committed for trial in undergone.ordeal.trials), start=Counter())
-    assert set(met) == {*OF_PACE, *PASSING}
+    # Which of those that forbid come first, and end the cycle, is a matter of its threads.
+    assert {*THROTTLED, *PASSING} <= set(met) <= set(KINDS)
+    assert set(met) & set(FORBIDDEN)
     hit = [trial for trial in undergone.ordeal.trials if trial.faults.committed]
     assert {round(sum(trial.faults.rates.values()), 2) for trial in hit} == {0.01, 0.1, 0.5}
 
