@@ -15,7 +15,7 @@ RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > tools.txt \
 COPY . .
 RUN VIRTUAL_ENV=.venv .venv/bin/uv pip install --quiet --no-cache --no-deps --no-build-isolation --editable .
 RUN VIRTUAL_ENV=.venv .venv/bin/uv pip uninstall --quiet setuptools pip uv
-RUN .venv/bin/python -m compileall -q -j 0 .venv/lib warehouse load flows expectations report forecast
+RUN .venv/bin/python -m compileall -q -j 0 .venv/lib warehouse ops load upkeep flows cli expectations report forecast
 
 FROM python:3.11.13-slim-bookworm
 ENV HOME=/var/lib/p2p USER=p2p PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

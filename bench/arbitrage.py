@@ -13,7 +13,7 @@ from bench.exchange import RunningExchange
 from bench.figures import Figures
 from bench.history import PROJECT, seconds_of
 from bench.measure import MINUTES_BETWEEN, Subject, own_database, own_server
-from flows import ops
+from ops import record
 from simulator.chance import seeded
 from simulator.clock import still
 from simulator.manners import AT_ONCE
@@ -54,9 +54,9 @@ def measure(figures: Figures, fiats: int = 100) -> None:
                 f"cycle-{number}",
                 market.now + number * timedelta(minutes=MINUTES_BETWEEN),
             )
-            with ops.connected(warehouse) as connection:
-                ops.prepare(connection)
-                ops.open_run(connection, run_id, now)
+            with record.connected(warehouse) as connection:
+                record.prepare(connection)
+                record.open_run(connection, run_id, now)
             subject.run("load", run_id, now)
             subject.run("transform", run_id, now)
         for name, value, unit in zip(

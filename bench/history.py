@@ -21,7 +21,7 @@ from psycopg import sql
 from bench.exchange import exchange_process
 from bench.figures import Figures
 from bench.measure import Subject, own_database, own_server
-from flows import ops
+from ops import record
 from warehouse.postgres import Warehouse
 from warehouse.settings import PROJECT_ROOT
 
@@ -122,9 +122,9 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
 
 
 def _cycle(side: _Side, run_id: str, now: Any) -> float:
-    with ops.connected(side.subject.warehouse) as connection:
-        ops.prepare(connection)
-        ops.open_run(connection, run_id, now)
+    with record.connected(side.subject.warehouse) as connection:
+        record.prepare(connection)
+        record.open_run(connection, run_id, now)
     side.subject.run("load", run_id, now)
     return side.subject.run("transform", run_id, now).seconds
 

@@ -19,12 +19,12 @@ from typing import Any
 
 from bench.cpu import own_cpu_seconds, server_cpu_seconds
 from bench.process import Told, tell
-from load.landed import create_tables
-from load.landing import Landing
-from load.reading import Page, Reading
-from load.source import BATCH_BYTES, Batch
-from load.state import Book, State, to_microseconds
-from load.tables import TABLES
+from load.book.reading import Page, Reading
+from load.land.landed import create_tables
+from load.land.landing import Landing
+from load.land.source import BATCH_BYTES, Batch
+from load.land.state import Book, State, to_microseconds
+from load.land.tables import TABLES
 from warehouse.postgres import Warehouse
 
 RUN_ID = "bench"

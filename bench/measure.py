@@ -13,7 +13,7 @@ from bench.cpu import server_cpu_seconds
 from bench.exchange import RunningExchange, exchange_process
 from bench.figures import Figures
 from bench.process import Told, in_own_process
-from flows import ops
+from ops import record
 from simulator.universe import FIATS
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
@@ -97,9 +97,9 @@ def measure(plan: Plan, figures: Figures) -> None:
 def _measure_steps(
     plan: Plan, figures: Figures, subject: Subject, cycle: str, market_time: datetime
 ) -> None:
-    with ops.connected(subject.warehouse) as connection:
-        ops.prepare(connection)
-        ops.open_run(connection, cycle, market_time)
+    with record.connected(subject.warehouse) as connection:
+        record.prepare(connection)
+        record.open_run(connection, cycle, market_time)
     rows_before = _rows_in_marts(subject.warehouse)
     for step in plan.steps:
         server_before = server_cpu_seconds(subject.warehouse)

@@ -18,9 +18,9 @@ import psycopg
 from bench.figures import Figures
 from bench.measure import own_database, own_server
 from bench.process import in_own_process
-from flows import ops
-from load.pacing import Pacer
+from load.pace.pacer import Pacer
 from load.pipeline import run_cycle
+from ops import record
 from simulator.market import Market
 from simulator.server import Exchange
 from simulator.truth import Truth
@@ -107,9 +107,9 @@ def _cycle(run_id: str, home: Path, warehouse: Warehouse, exchange: Exchange) ->
         assets=(),
         binance_api_key=None,
     )
-    with ops.connected(warehouse) as connection:
-        ops.prepare(connection)
-        ops.open_run(connection, run_id, exchange.source.now)
+    with record.connected(warehouse) as connection:
+        record.prepare(connection)
+        record.open_run(connection, run_id, exchange.source.now)
     run_cycle(
         settings,
         warehouse,

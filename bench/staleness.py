@@ -24,10 +24,10 @@ from math import ceil, inf, log
 import orjson
 
 from bench.figures import Figures
-from load.plan import OVERDUE_SECONDS, Rounds, budget
-from load.reading import Reading, remember
-from load.sketch import sketch
-from load.state import Book, BookState, State, to_microseconds
+from load.book.reading import Reading, remember
+from load.land.state import Book, BookState, State, to_microseconds
+from load.plan.crawl import OVERDUE_SECONDS, Rounds, budget
+from load.plan.sketch import sketch
 from simulator.market import START, Market
 
 HOURS = 24.0
@@ -202,7 +202,7 @@ def planned(
     learn: Learn | None = None,
     hot: Sequence[tuple[str, str]] = (),
 ) -> tuple[Run, State]:
-    """What `load.plan` makes of it, learning as it goes; beside it what it has learned."""
+    """What `load.plan.crawl` makes of it, learning as it goes; beside it what it has learned."""
     run, state, interval = Run(recording), State(), interval_minutes * 60
     for book, watched in run.watched.items():
         _remember(state, book, watched, 0.0, is_changed=True)

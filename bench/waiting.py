@@ -9,9 +9,9 @@ from typing import Any
 
 import urllib3.connection
 
-from load import catalogue
-from load.landing import Landing
-from load.readers import Readers
+from load.book.readers import Readers
+from load.exchange import catalogue
+from load.land.landing import Landing
 
 
 class Waiting:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.process import Told, tell
 from expectations.library import import_library
-from flows.commands.starting import start
+from flows.starting import start
 from load.report import CycleReport
 from warehouse.postgres import Warehouse, open_warehouse, single_writer
 from warehouse.settings import Settings, load_settings

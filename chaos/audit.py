@@ -13,7 +13,7 @@ from chaos import facts
 from chaos.facts import Rounds, Told
 from chaos.scene import Outcome
 from chaos.truth import Truth, account
-from flows import ops
+from ops import record
 
 _SHOWN = 3  # examples of what is wrong
 
@@ -163,7 +163,7 @@ def of_ledger(connection: psycopg.Connection[Any]) -> list[Finding]:
     ).fetchone() or (0, 0)
     states = dict(connection.execute("select state, count(*) from ops.runs group by state"))
     wordless = connection.execute(
-        "select count(*) from ops.runs where error = %s", [ops.ZOMBIE]
+        "select count(*) from ops.runs where error = %s", [record.ZOMBIE]
     ).fetchone()
     return [
         Finding(

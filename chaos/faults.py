@@ -18,21 +18,21 @@ from typing import Any
 
 import psycopg
 
-import load.exchange
+import load.exchange.calls
 from chaos import facts
 from chaos.audit import Finding, examples, of_snapshots
 from chaos.claims import claims
 from chaos.facts import Snapshot
 from chaos.truth import Truth
-from flows import ops
 from flows.transform import run_dbt
-from load.client import Limits
-from load.limiter import POLL_SECONDS
-from load.pacing import Pacer
+from load.book.readers import ASKED_AGAIN
+from load.book.reading import SHORT
+from load.exchange.client import Limits
+from load.land.state import SUDDENLY_EMPTY
+from load.pace.limiter import POLL_SECONDS
+from load.pace.pacer import Pacer
 from load.pipeline import CycleReport, ExchangeOutOfReach, run_cycle
-from load.readers import ASKED_AGAIN
-from load.reading import SHORT
-from load.state import SUDDENLY_EMPTY
+from ops import record
 from simulator.clock import still
 from simulator.faults import CHALLENGES, Asked, Fault, Faults
 from simulator.market import Market
@@ -109,8 +109,8 @@ class Witnessed(Faults):
         for asked, befell in self.seen.items():
             if (asked.fiat, asked.asset, asked.side) != book or befell[-1] is None:
                 continue
-            tries = ASKED_AGAIN + 1 if befell[-1] == "empty" else load.exchange.TRIES
-            if reason in load.exchange.FINAL:
+            tries = ASKED_AGAIN + 1 if befell[-1] == "empty" else load.exchange.calls.TRIES
+            if reason in load.exchange.calls.FINAL:
                 tries = 1
             if reason in reasons_of(befell[-1]) and all(befell[-tries:]) and len(befell) >= tries:
                 return True
@@ -221,8 +221,8 @@ def undergo(
             trial = Trial(run_id, faults, cycle)
             ordeal.rounds[trial.run_id] = number
             ordeal.trials.append(trial)
-    with ops.connected(warehouse) as connection:
-        ops.prepare(connection)
+    with record.connected(warehouse) as connection:
+        record.prepare(connection)
     selected = ("--select", "+marts.core") if core_only else ()
     without = ("--exclude-resource-type", "test", "unit_test")
     report = run_dbt(warehouse, ["build", *without, *selected], home / "dbt")
@@ -307,7 +307,7 @@ def _is_all_accounted_for(trial: Trial) -> bool:
 @contextmanager
 def _impatience() -> Iterator[None]:
     """Have the loader wait less for an answer that does not come."""
-    of_loader = vars(load.exchange)
+    of_loader = vars(load.exchange.calls)
     before = of_loader["LIMITS"]
     of_loader["LIMITS"] = Limits(silent_seconds=_PATIENCE)
     try:

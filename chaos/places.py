@@ -83,9 +83,9 @@ def _is_pages(job: Any, *_: Any) -> bool:
 
 
 def _in_extract(watch: Watch) -> None:
-    import load.landing
+    import load.land.landing
 
-    around(load.landing, "binance_p2p", watch, before=True)
+    around(load.land.landing, "binance_p2p", watch, before=True)
 
 
 def _between_rows(watch: Watch) -> None:
@@ -162,15 +162,15 @@ LOADER_PLACES = {
 
 
 def _while_reading(watch: Watch) -> None:
-    from load.readers import Readers
+    from load.book.readers import Readers
 
     around(Readers, "read_page", watch, before=True)
 
 
 def _after_recording(watch: Watch) -> None:
-    from flows import ops
+    from ops import record
 
-    around(ops, "open_run", watch, before=False)
+    around(record, "open_run", watch, before=False)
 
 
 def _a_check(watch: Watch, *, before: bool) -> None:
@@ -186,7 +186,7 @@ def _dbt(watch: Watch, *, before: bool) -> None:
 
 
 def _closing(watch: Watch, *, before: bool) -> None:
-    from flows.summary import CycleOutcome
+    from ops.summary import CycleOutcome
 
     around(CycleOutcome, "close", watch, before=before)
 

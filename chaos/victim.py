@@ -29,8 +29,8 @@ ENDLESS = 124
 """What stands for the exit status of a run that had to be ended."""
 
 PRELOADED = [
-    "flows.cli",
-    "flows.console",
+    "cli.main",
+    "cli.console",
     "flows.elt",
     "flows.transform",
     "expectations.checkpoint",
@@ -134,18 +134,18 @@ class Victim:
 def run_command(orders: Orders, line: Connection) -> None:
     """In the process: `p2p run`."""
     _speak_into(orders.output)
-    import flows.cli
-    import flows.commands.run
+    import cli.commands.run
+    import cli.main
     import flows.cycle
-    import load.source
+    import load.land.source
 
     def told_settings(**given: Any) -> Settings:
         return load_settings(**{**orders.settings, **given})
 
-    vars(flows.commands.run)["load_settings"] = told_settings
+    vars(cli.commands.run)["load_settings"] = told_settings
     vars(flows.cycle)["Surroundings"] = partial(flows.cycle.Surroundings, clock=_clock(orders))
     pace = orders.settings["requests_per_second"]
-    vars(load.source)["BATCH_SECONDS"] = BATCH_PAGES / pace
+    vars(load.land.source)["BATCH_SECONDS"] = BATCH_PAGES / pace
     if orders.largest_file is not None:
         _limit_files(orders.largest_file)
     if orders.place is not None:
@@ -157,7 +157,7 @@ def run_command(orders: Orders, line: Connection) -> None:
         watch = Watch(reached, orders.skip, orders.delay_seconds)
         all_places()[orders.place].install(watch)
     sys.argv = ["p2p", *orders.arguments]
-    flows.cli.main()
+    cli.main.main()
 
 
 def _speak_into(path: Path) -> None:
@@ -187,7 +187,7 @@ def _clock(orders: Orders) -> Callable[[], datetime]:
 
 def _limit_files(most: int) -> None:
     """Let no file grow beyond `most` bytes while a batch lands: the system answers EFBIG."""
-    from load.landing import Landing
+    from load.land.landing import Landing
 
     real = Landing.land
 

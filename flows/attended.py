@@ -36,11 +36,11 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Crashed
 from prefect.types import DateTime
 
-from flows.commands.starting import start
-from flows.log import words_of
 from flows.run_log import shown_with
-from flows.summary import CycleOutcome
+from flows.starting import start
+from ops.summary import CycleOutcome
 from warehouse.errors import AlreadyRunning, UserError, hide
+from warehouse.log import words_of
 from warehouse.settings import load_settings
 
 if TYPE_CHECKING:

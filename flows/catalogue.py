@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows import ops
 from flows.attended import attended, bury_the_dead, named
 from flows.cycle import Cycle, open_cycle
 from flows.measured import asked
 from load.report import CycleReport
+from ops import record
 from warehouse.errors import UserError
 
 
@@ -29,9 +29,9 @@ def catalogue() -> int:
     """
     with open_cycle(None, None) as cycle:
         bury_the_dead()
-        with ops.connected(cycle.warehouse) as connection:
-            ops.prepare(connection)
-            ops.open_run(connection, cycle.run_id, cycle.surroundings.clock(), ops.CATALOGUES)
+        with record.connected(cycle.warehouse) as connection:
+            record.prepare(connection)
+            record.open_run(connection, cycle.run_id, cycle.surroundings.clock(), record.CATALOGUES)
         state, error = "failed", None
         try:
             report = cycle.read(lambda told: _keep(cycle, told), catalogue_only=True)
@@ -40,12 +40,12 @@ def catalogue() -> int:
             error = str(failure) if isinstance(failure, UserError) else type(failure).__name__
             raise
         finally:
-            with ops.connected(cycle.warehouse) as connection:
+            with record.connected(cycle.warehouse) as connection:
                 ended = {"state": state, "error": error, "finished_at": cycle.surroundings.clock()}
-                ops.note(connection, cycle.run_id, ended, ops.CATALOGUES)
+                record.note(connection, cycle.run_id, ended, record.CATALOGUES)
         return report.catalogue_readings
 
 
 def _keep(cycle: Cycle, report: CycleReport) -> None:
     facts = asked(report) | {"readings": report.catalogue_readings}
-    ops.keep_pulse(cycle.warehouse, cycle.run_id, facts, ops.CATALOGUES)
+    record.keep_pulse(cycle.warehouse, cycle.run_id, facts, record.CATALOGUES)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from load.report import CycleReport, Progress
+from warehouse.clock import utc_now
 from warehouse.errors import UserError
 from warehouse.postgres import (
     Warehouse,
@@ -27,11 +28,6 @@ from warehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from flows.transform import TransformReport
-
-
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
 
 
 def dbt_home(settings: Settings) -> Path:
@@ -84,11 +80,11 @@ class Cycle:
         self, on_pulse: Callable[[CycleReport], None], *, catalogue_only: bool = False
     ) -> CycleReport:
         """Read what is due of the market into `staging`: see `load.pipeline.run_cycle`."""
-        from flows import ops
         from load.pipeline import run_cycle
+        from ops import record
 
-        with ops.connected(self.warehouse) as connection:
-            holds_simulated = ops.holds_simulated(connection)
+        with record.connected(self.warehouse) as connection:
+            holds_simulated = record.holds_simulated(connection)
         return run_cycle(
             self.settings,
             self.warehouse,

@@ -16,10 +16,10 @@ from prefect.runtime import flow_run
 from flows import steps
 from flows.attended import attended, bury_the_dead, named, nobody_listens
 from flows.cycle import SURROUNDINGS, Cycle, Surroundings, open_cycle
-from flows.log import words_of
 from flows.steps import Step
-from flows.summary import CycleOutcome, markdown
+from ops.summary import CycleOutcome, markdown
 from warehouse.errors import UserError
+from warehouse.log import words_of
 
 if TYPE_CHECKING:
     from flows.transform import TransformReport

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from flows import ops
+from ops import record
 from warehouse.errors import UserError
 from warehouse.postgres import require_write_access, single_writer
 from warehouse.roles import LOADER, TRANSFORMER
@@ -109,8 +109,8 @@ def forecast_prices(
             from load.forecasts import land
 
             load_ids = land(settings, warehouse.acting_as(LOADER), writer, rows)
-            with ops.connected(warehouse) as connection:
-                ops.admit(connection, load_ids)
+            with record.connected(warehouse) as connection:
+                record.admit(connection, load_ids)
     counts = {name: len(landed) for name, landed in rows.items()}
     log.info("forecasts made", extra={"run_id": run_id, "pairs": len(pairs), **counts})
     return rows["price_forecasts"]
@@ -144,7 +144,7 @@ def _rules(connection: psycopg.Connection[Any], now: datetime) -> tuple[Rules, f
     missing = [
         name
         for name in ("forecast_rules", "price_candles", "predictor_runs", "predictor_models")
-        if not ops.exists(connection, f"marts.{name}")
+        if not record.exists(connection, f"marts.{name}")
     ]
     if missing:
         raise UserError(

@@ -21,7 +21,7 @@ def maintenance() -> None:
     Raises:
         UserError: a setting is wrong, or the warehouse or the archive is out of reach.
     """
-    from flows.upkeep import maintain
+    from upkeep.retention import maintain
 
     with open_cycle(None, None) as cycle:
         bury_the_dead()

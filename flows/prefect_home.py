@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from flows.log import words_of
 from warehouse import masking
 from warehouse.errors import UserError
+from warehouse.log import words_of
 from warehouse.masking import quoted, without_login
 from warehouse.settings import PROJECT_ROOT, secret_in
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from flows import ops, quarantine
 from flows.cycle import CheckFailed
-from load.partitions import Busy, Partition
+from ops import quarantine, record
 from warehouse.errors import UserError
+from warehouse.partitions import Busy, Partition
 from warehouse.postgres import Warehouse, require_write_access, single_writer
 from warehouse.roles import LOADER
 
@@ -75,8 +75,8 @@ def rebuild(
     """
     require_write_access(warehouse)
     with single_writer(warehouse, "cycle"):
-        with ops.connected(warehouse) as connection:
-            ops.prepare(connection)
+        with record.connected(warehouse) as connection:
+            record.prepare(connection)
             if since is None:
                 quarantine.refuse_future(connection, "rebuild", admitted=True)
             loads, first = _wanted(connection, since)
@@ -92,7 +92,7 @@ def rebuild(
             on_step(f"bringing back {part.name}")
             _bring_back(warehouse, settings, part)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
-        with ops.connected(warehouse) as connection:
+        with record.connected(warehouse) as connection:
             if since is None or _is_all(connection, loads):
                 arguments.append("--full-refresh")
             else:
@@ -135,7 +135,7 @@ def _dropped(connection: psycopg.Connection[Any], first: datetime | None) -> lis
 
 
 def _bring_back(warehouse: Warehouse, settings: Settings, part: Partition) -> None:
-    from load.archive import Archive
+    from upkeep.archive import Archive
 
     try:
         Archive(str(settings.archive_url), settings.home).bring_back(

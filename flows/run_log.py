@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from prefect.logging.handlers import APILogHandler
 
-from flows.log import MessageFormatter, is_ours
+from warehouse.log import MessageFormatter, is_ours
 
 
 class RunLogHandler(APILogHandler):

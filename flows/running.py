@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows import prefect_home, proxies
-from flows.summary import CycleOutcome
+from ops.summary import CycleOutcome
 
 
 def cycle_function(home: Path) -> Callable[[], CycleOutcome]:

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from flows.log import words_of
 from flows.prefect_home import free_port, leave_foreign_folder, start_server
 from flows.proxies import require_usable
 from warehouse import masking
 from warehouse.errors import UserError
+from warehouse.log import words_of
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment

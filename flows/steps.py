@@ -9,16 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows import ops, quarantine
 from flows.cycle import CheckFailed, Cycle, dbt_home, open_cycle
-from flows.log import words_of
 from flows.measured import measured
-from flows.summary import CycleOutcome
 from load.report import CycleReport
+from ops import quarantine, record
+from ops.summary import CycleOutcome
 from warehouse.errors import BadSetting, UserError, hide
+from warehouse.log import words_of
 from warehouse.roles import TRANSFORMER
 
 if TYPE_CHECKING:
@@ -97,17 +98,17 @@ def _step(cycle: Cycle, name: str) -> Iterator[None]:
     finally:
         spent = time.perf_counter() - started
         log.info("%s ended in %.1f s", name, spent, extra={"run_id": cycle.run_id, "step": name})
-        with ops.connected(cycle.warehouse) as connection:
-            ops.note_seconds(connection, cycle.run_id, {name: spent})
+        with record.connected(cycle.warehouse) as connection:
+            record.note_seconds(connection, cycle.run_id, {name: spent})
 
 
 def open_run(cycle: Cycle) -> None:
     """Record that the cycle runs."""
-    with ops.connected(cycle.warehouse) as connection:
-        ops.prepare(connection)
-        ops.open_run(connection, cycle.run_id, cycle.surroundings.clock())
+    with record.connected(cycle.warehouse) as connection:
+        record.prepare(connection)
+        record.open_run(connection, cycle.run_id, cycle.surroundings.clock())
         if cycle.flow_run_id:
-            ops.note(connection, cycle.run_id, {"flow_run_id": cycle.flow_run_id})
+            record.note(connection, cycle.run_id, {"flow_run_id": cycle.flow_run_id})
 
 
 def load(cycle: Cycle) -> CycleReport:
@@ -115,19 +116,19 @@ def load(cycle: Cycle) -> CycleReport:
     with _step(cycle, "load"):
         report = cycle.read(partial(_keep_pulse, cycle))
     cycle.surroundings.on_unlisted(report.unlisted)
-    with ops.connected(cycle.warehouse) as connection:
-        ops.note_seconds(
+    with record.connected(cycle.warehouse) as connection:
+        record.note_seconds(
             connection,
             cycle.run_id,
             {f"load.{step}": spent for step, spent in report.seconds.items()},
         )
-        ops.take_drift(connection)
-        ops.note(connection, cycle.run_id, measured(report))
+        record.take_drift(connection)
+        record.note(connection, cycle.run_id, measured(report))
     return report
 
 
 def _keep_pulse(cycle: Cycle, report: CycleReport) -> None:
-    ops.keep_pulse(cycle.warehouse, cycle.run_id, measured(report))
+    record.keep_pulse(cycle.warehouse, cycle.run_id, measured(report))
 
 
 def check_landing(cycle: Cycle, report: CycleReport) -> None:
@@ -137,7 +138,7 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
         CheckFailed: a critical check is red. The loads are quarantined: the marts keep their
             last good state, and the next cycle goes on without them.
     """
-    with ops.connected(cycle.warehouse) as connection:
+    with record.connected(cycle.warehouse) as connection:
         if late := quarantine.refuse_late(connection, cycle.run_id):
             log.warning(
                 "%d loads are older than the raw pages kept, and quarantined: %s", len(late), late
@@ -146,19 +147,19 @@ def check_landing(cycle: Cycle, report: CycleReport) -> None:
             log.warning(
                 "%d loads have times in the future, and are quarantined: %s", len(future), future
             )
-            if not ops.pending_loads(connection):
+            if not record.pending_loads(connection):
                 raise CheckFailed(
                     "The landing was rejected: its times are ahead of the server's clock. Set the "
                     "clocks of both by NTP. The marts keep their last good state."
                 )
-        pending = ops.pending_loads(connection)
+        pending = record.pending_loads(connection)
     if not pending and not report.books_planned:
         return  # nothing was due
     refused = _check(cycle, report, "landing", pending)
     if not refused:
         return
-    with ops.connected(cycle.warehouse) as connection:
-        ops.quarantine(connection, cycle.run_id, pending, ", ".join(refused))
+    with record.connected(cycle.warehouse) as connection:
+        record.quarantine(connection, cycle.run_id, pending, ", ".join(refused))
     raise CheckFailed(
         f"The landing was rejected ({', '.join(refused)}): the marts keep their last good state; "
         "see `p2p status`."
@@ -175,7 +176,7 @@ def transform(cycle: Cycle) -> TransformReport:
     from flows.transform import run_dbt
 
     with _step(cycle, "transform"):
-        with ops.connected(cycle.warehouse) as connection:
+        with record.connected(cycle.warehouse) as connection:
             selected = standing.selection(connection)
         report = run_dbt(
             cycle.warehouse,
@@ -185,10 +186,10 @@ def transform(cycle: Cycle) -> TransformReport:
             tested="new",
         )
     cycle.surroundings.on_built(report)
-    with ops.connected(cycle.warehouse) as connection:
+    with record.connected(cycle.warehouse) as connection:
         if report.is_success and not selected:
             standing.note_build(connection)
-        ops.note(
+        record.note(
             connection,
             cycle.run_id,
             {
@@ -234,8 +235,8 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
             ),
             cycle.data_docs,
         )
-    with ops.connected(cycle.warehouse) as connection:
-        ops.record_checks(connection, cycle.run_id, verdict.results)
+    with record.connected(cycle.warehouse) as connection:
+        record.record_checks(connection, cycle.run_id, map(asdict, verdict.results))
     for warning in verdict.warnings:
         log.warning("check %s failed: %s", warning.name, warning.observed)
     return [result.name for result in verdict.critical_failed]
@@ -243,7 +244,7 @@ def _check(cycle: Cycle, report: CycleReport, suite: Any, load_ids: list[str] | 
 
 def close_run(cycle: Cycle, state: str, error: str | None) -> CycleOutcome:
     """Record how the cycle ended."""
-    with ops.connected(cycle.warehouse) as connection:
+    with record.connected(cycle.warehouse) as connection:
         return CycleOutcome.close(
             connection, cycle.run_id, state, error, cycle.surroundings.clock()
         )

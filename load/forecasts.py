@@ -9,8 +9,8 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from load.landing import Landing, Refused, share_arenas
-from load.source import resource_of
+from load.land.landing import Landing, Refused, share_arenas
+from load.land.source import resource_of
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, Writer
 from warehouse.settings import Settings

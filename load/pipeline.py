@@ -9,28 +9,30 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 
-from load import catalogue, plan
 from load.alone import only_loader
-from load.catalogue import CatalogueReading
-from load.exchange import Exchange, Unreachable, utc_now
-from load.landed import follow, follow_catalogue
-from load.landing import Landing, Refused, share_arenas
-from load.listing import Listing, require_books, unlisted
-from load.memory import remember_batch
-from load.meter import Meter
-from load.pacing import Pacer, Stopped, pacer_of
-from load.prices import ask_beside
-from load.reach import (
+from load.book.readers import Readers
+from load.book.reading import Reading
+from load.exchange import catalogue
+from load.exchange.calls import Exchange, Unreachable
+from load.exchange.catalogue import CatalogueReading
+from load.exchange.listing import Listing, require_books, unlisted
+from load.exchange.meter import Meter
+from load.exchange.reach import (
     ExchangeOutOfReach,
     out_of_reach,
     require_reach,
     require_same_kind,
 )
-from load.readers import Readers
-from load.reading import Reading
+from load.land.landed import follow, follow_catalogue
+from load.land.landing import Landing, Refused, share_arenas
+from load.land.memory import remember_batch
+from load.land.source import Batch, pages_ahead
+from load.land.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
+from load.pace.pacer import Pacer, Stopped, pacer_of
+from load.plan import crawl as plan
+from load.rates.prices import ask_beside
 from load.report import CycleReport, Progress
-from load.source import Batch, pages_ahead
-from load.state import Book, BookState, CycleState, State, from_microseconds, to_microseconds
+from warehouse.clock import utc_now
 from warehouse.postgres import Warehouse, Writer, require_write_access
 from warehouse.roles import LOADER
 from warehouse.settings import Settings

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from load.drift import Drift
-from load.reading import Reading
+from load.book.drift import Drift
+from load.book.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ class CycleReport:
     catalogue_readings: int = 0
     catalogue_incomplete: int = 0
     beside: dict[str, str] = field(default_factory=dict)
-    """What came of `official_rates` and `spot_prices`: see `load.beside.Beside.outcomes`."""
+    """What came of `official_rates` and `spot_prices`: see `load.rates.beside.Beside.outcomes`."""
     attempts: int = 0
     retries: int = 0
     throttled: int = 0
     blocked_seconds: float = 0.0
     waited_seconds: float = 0.0
     outcomes: dict[str, int] = field(default_factory=dict)
-    """Requests by `load.tally.OUTCOMES`."""
+    """Requests by `ops.tally.OUTCOMES`."""
     request_seconds: dict[str, float | list[int]] = field(default_factory=dict)
-    """How long they took: `sum`, and `buckets` by `load.tally.BOUNDS`."""
+    """How long they took: `sum`, and `buckets` by `ops.tally.BOUNDS`."""
     breaker_opened: int = 0
     breaker_state: str = "closed"
     requests_per_second: float = 0.0

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 
+from warehouse.clock import utc_now
 from warehouse.connection import CLOCK, CONNECT_TIMEOUT, SESSION, Warehouse
 from warehouse.embedded import embedded_server
 from warehouse.errors import UserError
@@ -82,11 +83,6 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         return
     warehouse = Warehouse.from_url(settings.database_url.get_secret_value())
     yield _met(replace(warehouse, role_prefix=settings.role_prefix))
-
-
-def utc_now() -> datetime:
-    """The time of this machine, in UTC."""
-    return datetime.now(UTC)
 
 
 def require_write_access(

@@ -18,7 +18,7 @@ from bench.staleness import (
     record,
     round_robin,
 )
-from load.state import Book
+from load.land.state import Book
 from simulator.market import Market
 
 A, B, C = ((name, name) for name in (b"a", b"b", b"c"))

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from flows import ops
 from flows.transform import TransformReport
+from ops import record
 from tests.dbt.conftest import Dbt, Rows, dbt_on, empty
 from tests.dbt.plain_history import offer_versions, statistics_versions
 from tests.landing import Book, Reading, item, land
@@ -148,7 +148,7 @@ def told(seeded: Warehouse, dbt_home: Path) -> list[Told]:
     with seeded.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
         empty(connection)
-        ops.prepare(connection)
+        record.prepare(connection)
         dbt = dbt_on(connection, seeded, dbt_home)
         for build, readings in enumerate(loads):
             if readings:
@@ -166,7 +166,7 @@ def told(seeded: Warehouse, dbt_home: Path) -> list[Told]:
                 unfinished = read("REFUSED", 15, [ad("REFUSED", "A", "1")])
                 land(connection, "unfinished", [unfinished], status=1)
                 land(connection, "refused", [read("REFUSED", 16, [ad("REFUSED", "A", "2")])])
-                ops.quarantine(connection, "run-1", ["refused"], "a check")
+                record.quarantine(connection, "run-1", ["refused"], "a check")
             report = dbt("build") if build == 2 else dbt("run", *CORE)
             with connection.cursor(row_factory=dict_row) as cursor:
                 rows = {

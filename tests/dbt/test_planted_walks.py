@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows.demo import WALKS
+from cli.demo import WALKS
 from simulator.market import Market
 from simulator.planted import Planted
 from simulator.source import Query

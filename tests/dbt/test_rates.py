@@ -13,7 +13,7 @@ import psycopg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.query import RATES
+from cli.query import RATES
 from tests.dbt import plain_rates
 from tests.dbt.conftest import Dbt
 from tests.dbt.test_market import assert_equal, crowd, minute, reading, told

@@ -11,17 +11,17 @@ import psycopg
 import pytest
 
 from chaos.facts import everything
-from flows import ops, quarantine
 from flows.rebuild import rebuild
-from flows.upkeep import maintain
-from load.landed import create_tables
-from load.partitions import kept_from
-from load.tables import TABLES
+from load.land.landed import create_tables
+from load.land.tables import TABLES
+from ops import quarantine, record
 from tests.dbt.conftest import Dbt, Rows, empty
 from tests.dbt.test_history import BUY, CORE, random_loads
 from tests.landing import Reading, item, land
 from tests.made_up_market import land_market
+from upkeep.retention import maintain
 from warehouse.errors import UserError
+from warehouse.partitions import kept_from
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
 
@@ -70,7 +70,7 @@ def loads_of_days(seed: int) -> list[list[Reading]]:
 def begin(connection: Connection) -> None:
     """A warehouse in which nothing has landed yet, with its pages by day."""
     empty(connection)
-    ops.prepare(connection)
+    record.prepare(connection)
     create_tables(connection, TABLES)
 
 
@@ -242,7 +242,7 @@ def test_what_the_facts_have_not_taken_in_is_not_dropped(
     assert told.dropped == [f"pages_{midnight(0):%Y%m%d}"]
     assert set(told.left.values()) == {"the facts have not taken in the load load-1 of it"}
 
-    ops.quarantine(connection, "run", ["load-1"], "a check")
+    record.quarantine(connection, "run", ["load-1"], "a check")
     told = maintain(dbt_warehouse, settings, now=later)
     assert len(told.dropped) == len(told.made) + 2, "nobody waits for what was refused"
 

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 import typer
 
-from flows.cli import app
-from flows.query import SEARCH_PATH, ask
-from load.exchange import TRIES
+from cli.main import app
+from cli.query import SEARCH_PATH, ask
+from load.exchange.calls import TRIES
 from load.pipeline import IN_FLIGHT
 from tests.docs.picture import draw
 from tests.docs.plain_cookbook import PLAIN

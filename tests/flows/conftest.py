@@ -19,7 +19,7 @@ import pytest
 
 from chaos.facts import everything
 from chaos.prefect import prefect_server as running_prefect
-from load.pacing import Pacer
+from load.pace.pacer import Pacer
 from simulator.market import Market
 from simulator.replay import Replay
 from simulator.server import Exchange
@@ -31,7 +31,7 @@ from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from flows.summary import CycleOutcome
+    from ops.summary import CycleOutcome
 
 # Some checks weigh the past by its age, and some cycles run on the real clock.
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
@@ -198,7 +198,7 @@ def p2p(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 def command(*arguments: str) -> list[str]:
     """The command line of `p2p` with these arguments."""
-    return [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
+    return [sys.executable, "-c", "from cli.main import main; main()", *arguments]
 
 
 def settings_of(house: House, **changes: str) -> dict[str, str]:

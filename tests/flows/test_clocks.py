@@ -9,11 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows import doctor, ops, quarantine
+from cli import doctor
+from cli.doctor import Verdict, examine
 from flows.cycle import CheckFailed
-from flows.doctor import Verdict, examine
+from ops import quarantine, record
 from tests.flows.conftest import House, Story, moment
-from tests.flows.test_metrics import record
+from tests.flows.test_metrics import record_run
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
-        ops.prepare(connection)
+        record.prepare(connection)
         connection.execute(
             "create schema staging;"
             "create table staging._dlt_loads (load_id text, status bigint);"
@@ -72,9 +73,9 @@ def test_the_last_run_is_not_one_that_a_clock_ahead_has_dated(
     connection: psycopg.Connection[Any],
 ) -> None:
     now = datetime.now(UTC)
-    record(connection, "ahead", now + AHEAD, "success")
-    assert ops.is_due(connection, timedelta(minutes=20))
-    ops.open_run(connection, "next", now)
+    record_run(connection, "ahead", now + AHEAD, "success")
+    assert record.is_due(connection, timedelta(minutes=20))
+    record.open_run(connection, "next", now)
     (latest,) = connection.execute("select max(started_at) from ops.runs").fetchone() or (None,)
     assert latest is not None
     assert latest <= datetime.now(UTC)

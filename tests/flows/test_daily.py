@@ -8,7 +8,7 @@ import pytest
 
 from flows.catalogue import catalogue
 from flows.maintenance import maintenance
-from flows.metrics import WarehouseMetrics
+from ops.metrics import WarehouseMetrics
 from simulator.faults import Faults
 from simulator.market import Market
 from tests.flows.conftest import START, House, moment

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.docs_server import serving
+from cli.docs_server import serving
 from warehouse.errors import UserError
 
 OURS = "default-src 'none'; script-src 'sha256-AAAA='"

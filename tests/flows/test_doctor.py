@@ -14,14 +14,15 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from flows import doctor, ops
-from flows.doctor import Verdict, examine
-from load.bans import FILE, LastingLimiter
+from cli import doctor
+from cli.doctor import Verdict, examine
+from load.pace.bans import FILE, LastingLimiter
+from ops import record
 from simulator.market import Market
 from simulator.server import Exchange
 from tests.conftest import PROJECT
 from tests.flows.conftest import command
-from tests.flows.test_metrics import record
+from tests.flows.test_metrics import record_run
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings
 
@@ -33,7 +34,7 @@ DISK = shutil._ntuple_diskusage(100, 50, 50)
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        ops.prepare(connection)
+        record.prepare(connection)
         connection.execute(
             "create schema staging; create schema marts;"
             "create table staging.pages (_dlt_load_id text) partition by range (_dlt_load_id);"
@@ -51,7 +52,7 @@ def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture(autouse=True)
 def _room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.doctor.shutil.disk_usage", lambda place: DISK)
+    monkeypatch.setattr("cli.doctor.shutil.disk_usage", lambda place: DISK)
 
 
 def found(settings: Settings, now: datetime = NOW) -> dict[str, tuple[Verdict, str]]:
@@ -66,7 +67,7 @@ def found(settings: Settings, now: datetime = NOW) -> dict[str, tuple[Verdict, s
 
 
 def succeed(connection: psycopg.Connection[Any], **facts: Any) -> None:
-    record(connection, "sound", NOW - timedelta(minutes=30), "success", **facts)
+    record_run(connection, "sound", NOW - timedelta(minutes=30), "success", **facts)
 
 
 def test_an_archive_that_cannot_be_used_is_found_long_before_it_is_needed(
@@ -98,7 +99,7 @@ def test_a_success_long_ago_and_a_cycle_that_failed_are_found(
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     succeed(connection)
-    record(connection, "bad", NOW - timedelta(minutes=5), "failed", error="no disk")
+    record_run(connection, "bad", NOW - timedelta(minutes=5), "failed", error="no disk")
     late = found(settings, NOW + timedelta(hours=3))
     assert late["last success"] == (Verdict.wrong, "3 h 29 min ago, and two intervals are 40 min")
     assert late["last cycle"] == (Verdict.wrong, "bad failed: no disk")
@@ -108,12 +109,12 @@ def test_an_open_breaker_refused_loads_red_checks_and_a_dead_cycle_are_found(
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     succeed(connection, breaker_state="open")
-    ops.quarantine(connection, "sound", ["1.5"], "books_keep_their_size")
+    record.quarantine(connection, "sound", ["1.5"], "books_keep_their_size")
     connection.execute(
         "insert into ops.check_results (run_id, suite, name, table_name, severity, success)"
         " values ('sound', 'core', 'prices', 'fact_offers', 'critical', false)"
     )
-    record(connection, "dead", NOW, "running")
+    record_run(connection, "dead", NOW, "running")
     bad = found(settings)
     assert {what: verdict for what, (verdict, _) in bad.items()} == {
         "breaker": Verdict.wrong,
@@ -150,7 +151,7 @@ def test_a_full_disk_and_packages_that_are_not_the_locks_are_found(
 ) -> None:
     succeed(connection)
     full = shutil._ntuple_diskusage(100, 95, 5)
-    monkeypatch.setattr("flows.doctor.shutil.disk_usage", lambda place: full)
+    monkeypatch.setattr("cli.doctor.shutil.disk_usage", lambda place: full)
     monkeypatch.setattr(doctor, "version", lambda name: "0.0.1" if name == "dlt" else "1")
     bad = found(settings)
     assert bad["disk"][0] is Verdict.wrong
@@ -207,7 +208,7 @@ def test_the_command_shows_it_on_one_screen_and_ends_in_1_when_something_is_wron
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     assert settings.database_url
-    record(connection, "bad", NOW - timedelta(days=2), "failed", error="\x1b[31mred")
+    record_run(connection, "bad", NOW - timedelta(days=2), "failed", error="\x1b[31mred")
     environment = {
         **os.environ,
         "DATABASE_URL": settings.database_url.get_secret_value(),

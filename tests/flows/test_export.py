@@ -16,8 +16,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from pyarrow import parquet
 
-from flows.export import export, write_csv, write_parquet
-from flows.query import ask
+from cli.export import export, write_csv, write_parquet
+from cli.query import ask
 from tests.conftest import PROJECT
 from tests.flows.conftest import command, only_line
 from tests.made_up_market import HOSTILE
@@ -166,7 +166,7 @@ def test_a_warehouse_without_marts_says_what_builds_them(warehouse: Warehouse) -
 @pytest.mark.parametrize("write", ["write_csv", "write_parquet"])
 def test_what_is_written_is_not_held_in_memory(odd: Warehouse, write: str) -> None:
     program = (
-        "import resource, sys, flows.export as e, pyarrow.parquet;"
+        "import resource, sys, cli.export as e, pyarrow.parquet;"
         "from warehouse.postgres import Warehouse;"
         "w = Warehouse.from_url(sys.argv[1]);"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024;"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from load.exchange import SEARCH
+from load.exchange.calls import SEARCH
 from load.pipeline import run_cycle
 from tests.flows.conftest import House, moment
 from tests.hostile import TEXTS, Json, pages_nobody_wrote

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from flows import ops
+from ops import record
 from tests.flows.conftest import PATIENCE, House, Story, moment, wait_for
 from tests.flows.recordings import ad_number
 from tests.flows.victim import POINTS
@@ -24,7 +24,7 @@ def test_killed_and_run_again_gives_what_an_undisturbed_run_gives(
     assert house.runs() == [("success", None), ("running", None)]
 
     assert house.cycle(moment(1)).is_success
-    assert house.runs() == [("success", None), ("failed", ops.ZOMBIE), ("success", None)]
+    assert house.runs() == [("success", None), ("failed", record.ZOMBIE), ("success", None)]
     assert house.rows(
         "select is_resumed from ops.runs where state = 'success' order by started_at"
     ) == [(False,), (point == "between two batches",)]
@@ -53,7 +53,7 @@ def test_killed_inside_a_models_statement_and_run_again_gives_what_an_undisturbe
         assert is_merging(house), "the server goes on with the statement of the dead"
 
     assert house.cycle(moment(1)).is_success
-    assert house.runs() == [("success", None), ("failed", ops.ZOMBIE), ("success", None)]
+    assert house.runs() == [("success", None), ("failed", record.ZOMBIE), ("success", None)]
     for table, rows in house.history().items():
         assert rows == story.again[table], table
 

@@ -14,12 +14,12 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows import ops
-from flows.metrics import WarehouseMetrics, pending_packages, shown
-from load.partitions import KEY, Partition, attach, create_apart
+from ops import record
+from ops.metrics import WarehouseMetrics, pending_packages, shown
 from tests.conftest import PROJECT
 from tests.flows.conftest import wait_for
 from warehouse.errors import UserError
+from warehouse.partitions import KEY, Partition, attach, create_apart
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings
 
@@ -33,11 +33,11 @@ Values = dict[tuple[str, ...], float]
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        ops.prepare(connection)
+        record.prepare(connection)
         yield connection
 
 
-def record(
+def record_run(
     connection: psycopg.Connection[Any], run_id: str, at: datetime, state: str, **facts: Any
 ) -> None:
     """Put a cycle into `ops.runs`, or know more of one that is there."""
@@ -47,7 +47,7 @@ def record(
         [run_id, at],
     )
     ended = None if state == "running" else at + timedelta(minutes=1)
-    ops.note(connection, run_id, {**facts, "state": state, "finished_at": ended})
+    record.note(connection, run_id, {**facts, "state": state, "finished_at": ended})
 
 
 def values(metrics: WarehouseMetrics) -> Values:
@@ -62,7 +62,7 @@ def values(metrics: WarehouseMetrics) -> Values:
 def test_counters_are_sums_over_all_cycles_and_those_that_run_count_as_far_as_they_got(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:
-    record(
+    record_run(
         connection,
         "a",
         NOW - timedelta(hours=2),
@@ -75,8 +75,8 @@ def test_counters_are_sums_over_all_cycles_and_those_that_run_count_as_far_as_th
         checks_failed=0,
         checks_warned=2,
     )
-    record(connection, "b", NOW - timedelta(hours=1), "failed", books_read=1, tests_failed=3)
-    record(connection, "c", NOW, "running", books_read=5, breaker_state="open")
+    record_run(connection, "b", NOW - timedelta(hours=1), "failed", books_read=1, tests_failed=3)
+    record_run(connection, "c", NOW, "running", books_read=5, breaker_state="open")
     metrics = WarehouseMetrics(settings, warehouse, clock=lambda: NOW)
     seen = values(metrics)
     assert seen["p2p_up",] == 1
@@ -101,7 +101,7 @@ def test_counters_are_sums_over_all_cycles_and_those_that_run_count_as_far_as_th
     assert seen["p2p_breaker_state", "closed"] == 0
     assert seen["p2p_last_success_age_seconds",] == 119 * 60
 
-    record(connection, "c", NOW, "success", books_read=8, breaker_state="closed")
+    record_run(connection, "c", NOW, "success", books_read=8, breaker_state="closed")
     seen = values(metrics)
     assert seen["p2p_books_read_total",] == 19
     assert seen["p2p_breaker_state", "closed"] == 1
@@ -113,7 +113,7 @@ def test_counters_are_sums_over_all_cycles_and_those_that_run_count_as_far_as_th
 def test_what_is_asked_beside_the_cycles_counts_and_is_no_cycle(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:
-    record(
+    record_run(
         connection,
         "cycle",
         NOW - timedelta(hours=1),
@@ -130,11 +130,11 @@ def test_what_is_asked_beside_the_cycles_counts_and_is_no_cycle(
         "requests_per_second": 0.5,
     }
     metrics = WarehouseMetrics(settings, warehouse, clock=lambda: NOW)
-    ops.open_run(connection, "list", NOW, ops.CATALOGUES)
-    ops.note(connection, "list", asked, ops.CATALOGUES)
+    record.open_run(connection, "list", NOW, record.CATALOGUES)
+    record.note(connection, "list", asked, record.CATALOGUES)
     for state in ("running", "success"):
         ended = None if state == "running" else NOW
-        ops.note(connection, "list", {"state": state, "finished_at": ended}, ops.CATALOGUES)
+        record.note(connection, "list", {"state": state, "finished_at": ended}, record.CATALOGUES)
         for _ in range(2):
             seen = values(metrics)
             assert seen["p2p_requests_total", "understood"] == 45
@@ -147,7 +147,7 @@ def test_what_is_asked_beside_the_cycles_counts_and_is_no_cycle(
             assert seen["p2p_cycle_running",] == 0
             assert seen["p2p_cycles_total", "success"] == 1
             assert seen["p2p_last_success_age_seconds",] == 59 * 60
-    record(connection, "next", NOW, "running", breaker_state="closed")
+    record_run(connection, "next", NOW, "running", breaker_state="closed")
     assert values(metrics)["p2p_requests_total", "understood"] == 45
 
 
@@ -155,14 +155,14 @@ def test_a_counter_never_falls_whatever_becomes_of_the_rows(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:
     metrics = WarehouseMetrics(settings, warehouse)
-    record(connection, "a", NOW - timedelta(days=3), "success", offers=100)
-    record(connection, "b", NOW, "running", offers=50)
+    record_run(connection, "a", NOW - timedelta(days=3), "success", offers=100)
+    record_run(connection, "b", NOW, "running", offers=50)
     assert values(metrics)["p2p_offers_read_total",] == 150
     # The step is tried again and begins to count again; old cycles are cleared away.
-    record(connection, "b", NOW, "running", offers=10)
+    record_run(connection, "b", NOW, "running", offers=10)
     connection.execute("delete from ops.runs where run_id = 'a'")
     assert values(metrics)["p2p_offers_read_total",] == 150
-    record(connection, "b", NOW, "success", offers=60)
+    record_run(connection, "b", NOW, "success", offers=60)
     assert values(metrics)["p2p_offers_read_total",] == 160
 
 
@@ -171,7 +171,8 @@ def test_packages_that_were_left_are_counted_by_cycles_in_a_row(
 ) -> None:
     metrics = WarehouseMetrics(settings, warehouse)
     for hour, recovered in enumerate(["finished", "nothing", "aborted", "finished"]):
-        record(connection, str(hour), NOW + timedelta(hours=hour), "success", recovered=recovered)
+        at = NOW + timedelta(hours=hour)
+        record_run(connection, str(hour), at, "success", recovered=recovered)
         found = values(metrics)["p2p_pending_packages_cycles",]
         assert found == [1, 0, 1, 2][hour]
     for folder in ("normalize/extracted/1", "load/normalized/2", "load/loaded/3"):
@@ -203,7 +204,7 @@ def test_with_the_warehouse_gone_the_last_values_are_shown_and_age(
     connection: psycopg.Connection[Any], settings: Settings, warehouse: Warehouse
 ) -> None:
     now = NOW
-    record(connection, "a", NOW - timedelta(minutes=5), "success", offers=7)
+    record_run(connection, "a", NOW - timedelta(minutes=5), "success", offers=7)
     metrics = WarehouseMetrics(settings, warehouse, clock=lambda: now)
     assert values(metrics)["p2p_last_success_age_seconds",] == 240
     metrics._warehouse = replace(warehouse, database="gone")

@@ -11,9 +11,9 @@ import requests
 
 from expectations.verdict import CheckResult, Verdict
 from flows.cycle import CheckFailed
-from flows.log import ROOMS
 from simulator.market import Market
 from tests.flows.conftest import PATIENCE, START, House, moment
+from warehouse.log import ROOMS
 
 Ask = Callable[..., Any]
 

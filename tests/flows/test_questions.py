@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
 
-from flows import ops
+from ops import record
 from tests.conftest import PROJECT
 from tests.flows.conftest import PATIENCE, command
 from warehouse.postgres import Warehouse
@@ -55,8 +55,8 @@ def asked(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         connection.execute("create database asked")
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        ops.prepare(connection)
-        ops.open_run(connection, "run", datetime.now().astimezone())
+        record.prepare(connection)
+        record.open_run(connection, "run", datetime.now().astimezone())
         connection.execute("create schema marts")
         connection.execute(
             "create table marts.fact_snapshots as select 'F' || n || '/USDT' as trading_pair,"

@@ -22,9 +22,9 @@ import yaml  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from flows import ops
 from flows.deployments import deployments
 from flows.serving import OwnServer
+from ops import record
 from simulator.market import Market
 from tests.conftest import PROJECT
 from tests.flows.conftest import (
@@ -131,7 +131,7 @@ def assert_it_goes_on(house: House) -> None:
     assert before[-1] == "running"
     wait_for(lambda: "success" in cycles(house)[len(before) :], patience=5 * PATIENCE)
     assert cycles(house)[len(before) - 1 :][:2] == ["failed", "success"]
-    assert house.runs()[len(before) - 1] == ("failed", ops.ZOMBIE)
+    assert house.runs()[len(before) - 1] == ("failed", record.ZOMBIE)
 
 
 @contextmanager

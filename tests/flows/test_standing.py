@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows import ops, standing
+from flows import standing
+from ops import record
 from warehouse.postgres import Warehouse
 
 TOUCHED = {
@@ -25,7 +26,7 @@ TOUCHED = {
 def built(built_warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     """A warehouse after a green build; what is done to it is undone."""
     with built_warehouse.connect() as connection:
-        ops.prepare(connection)
+        record.prepare(connection)
         assert standing.selection(connection) == ()
         standing.note_build(connection)
         assert standing.selection(connection) == standing.ONLY_WHAT_MOVES

@@ -16,11 +16,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 
-from flows.log import FileHandler, configure
 from flows.proxies import spare_loopback
-from load.beside import Host
-from load.exchange import Exchange
-from load.pacing import Pacer
+from load.exchange.calls import Exchange
+from load.pace.pacer import Pacer
+from load.rates.beside import Host
 from tests.conftest import PROJECT
 from tests.flows.conftest import (
     PATIENCE,
@@ -33,6 +32,7 @@ from tests.flows.conftest import (
     settings_of,
     wait_for,
 )
+from warehouse.log import FileHandler, configure
 from warehouse.masking import learn
 
 NOWHERE = "http://127.0.0.1:9"
@@ -212,7 +212,7 @@ def test_a_password_in_a_refusal_is_hidden_and_words_like_it_are_not(
             assert files_with(home, [password, spelled]) == []
 
 
-@pytest.mark.parametrize("place", ["flows.ops.pending_loads", "flows.cycle.require_write_access"])
+@pytest.mark.parametrize("place", ["ops.record.pending_loads", "flows.cycle.require_write_access"])
 def test_prefect_keeps_no_secret_of_what_a_library_says(
     house: House, prefect_server: str, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

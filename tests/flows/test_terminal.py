@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows import console
-from flows.log import configure
-from flows.ops import note, open_run, prepare
-from flows.query import BREAKER, Answer, ask, write_csv
-from flows.summary import breaker_line, drift_line
+from cli import console
+from cli.query import BREAKER, Answer, ask, write_csv
 from flows.transform import run_dbt
 from load.report import Progress
 from load.text import OBEYED
+from ops.record import note, open_run, prepare
+from ops.summary import breaker_line, drift_line
 from tests.hostile import TEXTS
+from warehouse.log import configure
 from warehouse.postgres import Warehouse
 
 

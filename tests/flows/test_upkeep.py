@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from flows import upkeep
-from flows.upkeep import maintain
+from upkeep import retention as upkeep
+from upkeep.retention import maintain
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse, single_writer
 from warehouse.settings import Settings

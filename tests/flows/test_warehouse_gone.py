@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from flows import ops
+from ops import record
 from warehouse.errors import UserError
 from warehouse.postgres import Warehouse
 
 
 def note_on_an_ended_connection(warehouse: Warehouse) -> None:
-    with ops.connected(warehouse) as connection:
+    with record.connected(warehouse) as connection:
         with warehouse.connect(autocommit=True) as other:
             other.execute("select pg_terminate_backend(%s)", [connection.info.backend_pid])
         connection.execute("select 1")
@@ -23,7 +23,7 @@ def test_a_warehouse_that_is_gone_when_something_is_to_be_recorded_says_so(
 ) -> None:
     with (
         pytest.raises(UserError, match="DATABASE_URL: the warehouse stopped answering") as failure,
-        ops.connected(replace(warehouse, port=1)),
+        record.connected(replace(warehouse, port=1)),
     ):
         pass
     assert "\n" not in str(failure.value)

@@ -17,11 +17,11 @@ from warehouse.settings import Settings
 
 
 def _between_two_batches() -> None:
+    import load.land.source
     import load.pipeline
-    import load.source
-    from load.landing import Landing
+    from load.land.landing import Landing
 
-    load.pipeline.IN_FLIGHT, load.source.BATCH_SECONDS = 1, 0.0
+    load.pipeline.IN_FLIGHT, load.land.source.BATCH_SECONDS = 1, 0.0
     around(Landing, "land", Watch(die, skip=1), before=True)
 
 

@@ -13,8 +13,8 @@ from sqlfluff.core import FluffConfig
 from sqlfluff.core.templaters.jinja import JinjaTemplater
 from sqlglot import expressions
 
-from flows.upkeep import PAGE_READERS
 from tests.house import tree
+from upkeep.retention import PAGE_READERS
 
 PROJECT = tree.ROOT / "dbt_project"
 MODELS = [path for path in tree.of(".sql") if path.is_relative_to(PROJECT / "models")]

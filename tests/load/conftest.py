@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 import pytest
 
-from load.drift import Watch
-from load.exchange import CONDITIONS, CONFIG, FIATS, SEARCH, Exchange
-from load.pacing import Pacer
+from load.book.drift import Watch
+from load.book.readers import Readers
+from load.book.reading import Reading
+from load.exchange.calls import CONDITIONS, CONFIG, FIATS, SEARCH, Exchange
+from load.land.state import Book, BookState
+from load.pace.pacer import Pacer
 from load.pipeline import run_cycle
-from load.readers import Readers
-from load.reading import Reading
 from load.report import CycleReport
-from load.state import Book, BookState
 from tests.conftest import passing_server
 from warehouse.postgres import Warehouse
 from warehouse.settings import Settings, load_settings

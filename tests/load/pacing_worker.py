@@ -8,9 +8,9 @@ import json
 import sys
 import threading
 
-from load.limiter import Turn
-from load.pacing import Pacer
-from load.shared_pacing import SharedLimiter
+from load.pace.limiter import Turn
+from load.pace.pacer import Pacer
+from load.pace.shared import SharedLimiter
 
 
 class Recorder(SharedLimiter):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from load.pacing import Pacer
-from load.shared_pacing import SharedLimiter
+from load.pace.pacer import Pacer
+from load.pace.shared import SharedLimiter
 from tests.load.conftest import FakeTime
 
 # Stands in the place of the server's own.

@@ -10,14 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from load import archive, partitions
-from load.archive import Archive
-from load.landed import create_tables
-from load.partitions import cover, drop, kept_from
-from load.tables import TABLES
+from load.land.landed import create_tables
+from load.land.tables import TABLES
 from tests.hostile import TEXTS
 from tests.landing import Reading, item, land
+from upkeep import archive
+from upkeep.archive import Archive
+from warehouse import partitions
 from warehouse.errors import UserError
+from warehouse.partitions import cover, drop, kept_from
 from warehouse.postgres import Warehouse
 
 BOOK = ("VES", "USDT", "BUY")

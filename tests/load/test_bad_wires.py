@@ -6,11 +6,11 @@ from itertools import chain, repeat
 
 import pytest
 
-from load import official_rates, spot_prices
-from load.beside import Host, PriceReading
-from load.client import Limits, Refused
-from load.exchange import SEARCH, CallFailed, Exchange
-from load.pacing import Pacer
+from load.exchange.calls import SEARCH, CallFailed, Exchange
+from load.exchange.client import Limits, Refused
+from load.pace.pacer import Pacer
+from load.rates import official_rates, spot_prices
+from load.rates.beside import Host, PriceReading
 from tests.load.conftest import NOON, Json, Loader, Reply, Stub, offer
 from tests.load.raw_server import HEADERS, PATIENCE, RawServer, raw_server
 
@@ -62,7 +62,7 @@ def test_the_exchange_the_rates_and_the_spot_prices_are_asked_within_the_same_bo
     pause: float,
     reason: str,
 ) -> None:
-    monkeypatch.setattr("load.beside.LIMITS", SMALL)
+    monkeypatch.setattr("load.rates.beside.LIMITS", SMALL)
 
     def say() -> Iterator[bytes]:
         return chain([first + then], repeat(then))
@@ -91,7 +91,7 @@ def test_a_book_that_redirects_is_incomplete_and_the_others_land(
 def test_a_cycle_that_is_told_to_stop_does_not_wait_for_an_answer(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("load.exchange.LIMITS", Limits(seconds=PATIENCE, stop_seconds=0.05))
+    monkeypatch.setattr("load.exchange.calls.LIMITS", Limits(seconds=PATIENCE, stop_seconds=0.05))
     stop, is_over, answered = threading.Event(), threading.Event(), list[str]()
 
     def hang(path: str, _body: Json, _times: int) -> Reply | None:

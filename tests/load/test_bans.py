@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from load.bans import FILE, LastingLimiter
-from load.exchange import SEARCH
-from load.limiter import BAN_SECONDS, POLL_SECONDS, Breaker
-from load.pacing import Pacer, Stopped
+from load.exchange.calls import SEARCH
+from load.pace.bans import FILE, LastingLimiter
+from load.pace.limiter import BAN_SECONDS, POLL_SECONDS, Breaker
+from load.pace.pacer import Pacer, Stopped
 from load.pipeline import ExchangeOutOfReach
 from tests.load.conftest import FakeTime, Loader, Reply, Stub, offer
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from load.landing import Landing
-from load.source import Batch
-from load.state import State
+from load.land.landing import Landing
+from load.land.source import Batch
+from load.land.state import State
 from tests.load.conftest import Loader, Stub, offer
 
 USDT, BTC, SELL = "VES-USDT-BUY", "VES-BTC-BUY", "VES-USDT-SELL"
@@ -31,7 +31,7 @@ def test_while_a_batch_lands_a_few_pages_more_are_read(
         stub.put(f"VES-A{number:02}-BUY", OFFERS[:1])
     loader.run()  # now it is known how many pages each has
     before = len(stub.searches())
-    monkeypatch.setattr("load.source.batch_pages", lambda _: 40)
+    monkeypatch.setattr("load.land.source.batch_pages", lambda _: 40)
     land, enough = Landing.land, threading.Event()
 
     def patient(self: Landing, batch: Batch, state: State, *more: Any) -> list[str]:
@@ -55,7 +55,7 @@ def test_a_batch_is_bounded_by_the_pages_that_were_read(
 ) -> None:
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
-    monkeypatch.setattr("load.source.batch_pages", lambda _: 5)
+    monkeypatch.setattr("load.land.source.batch_pages", lambda _: 5)
     pages_of_loads = "select sum(pages) from staging.snapshots group by _dlt_load_id, run_id"
     assert len(loader.run().load_ids) >= 2
     assert all(5 <= pages <= 5 + 5 or pages < 5 for pages in loader.rows(pages_of_loads))
@@ -75,7 +75,7 @@ def test_no_batch_is_held_after_it_has_landed(
     for number in range(9):
         stub.put(f"VES-A{number}-BUY", OFFERS[:1])
     monkeypatch.setattr(Landing, "land", land)
-    monkeypatch.setattr("load.source.batch_pages", lambda _: 1)
+    monkeypatch.setattr("load.land.source.batch_pages", lambda _: 1)
     loader.run()
     gc.collect()
     assert len(held) > 1

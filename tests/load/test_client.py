@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import connection
 
-from load.client import Client, Limits, Refused, Reply
-from load.pacing import Stopped
+from load.exchange.client import Client, Limits, Refused, Reply
+from load.pace.pacer import Stopped
 from tests.load.raw_server import HEADERS, PATIENCE, RawServer, raw_server
 
 GO = threading.Event()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from load.exchange import FIATS
+from load.exchange.calls import FIATS
 from tests.load.conftest import Loader, Stub, offer
 from tests.load.test_prices import RATES, rates
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 import pytest
 
-from load.exchange import CONFIG, FIATS, SEARCH
-from load.tables import TABLES
+from load.exchange.calls import CONFIG, FIATS, SEARCH
+from load.land.tables import TABLES
 from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
 from warehouse.errors import BadSetting, UserError
 

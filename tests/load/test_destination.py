@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from adbc_driver_manager import dbapi
 
-from load.destination import Connections
+from load.land.destination import Connections
 from tests.load.conftest import Loader, Stub, offer
 from warehouse.postgres import Warehouse
 
@@ -17,7 +17,7 @@ def test_a_load_asks_once_which_types_the_server_has(
         stub.put(f"VES-{asset}-BUY", [offer(number) for number in range(50)])
     monkeypatch.setenv("DATA_WRITER__FILE_MAX_BYTES", "1")
     monkeypatch.setenv("DATA_WRITER__BUFFER_MAX_ITEMS", "2")
-    monkeypatch.setattr("load.source.ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr("load.land.source.ROWS_AT_A_TIME", 2)
     asked, opened = list[dbapi.Connection](), list[dbapi.Connection]()
     connect, open_one = dbapi.connect, Connections.open
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from load.drift import ENOUGH, Drift, Shape, Watch
-from load.exchange import SEARCH
+from load.book.drift import ENOUGH, Drift, Shape, Watch
+from load.exchange.calls import SEARCH
 from tests.load.conftest import NOON, Json, Loader, Stub, offer
 
 SIZE = ENOUGH + 20

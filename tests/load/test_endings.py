@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from load.alone import only_loader
-from load.exchange import CONDITIONS, SEARCH
+from load.exchange.calls import CONDITIONS, SEARCH
+from load.land.source import Batch
+from load.land.state import State
+from load.land.tables import TABLES
 from load.pipeline import ExchangeOutOfReach, Progress
-from load.source import Batch
-from load.state import State
-from load.tables import TABLES
 from tests.load.conftest import Json, Loader, Reply, Stub, envelope, offer
 from warehouse.errors import UserError
 from warehouse.postgres import single_writer
@@ -160,8 +160,8 @@ def test_a_poison_page_costs_nobody_else_and_blocks_nothing(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing that gets through the boundary is known to be refused: so the boundary is opened.
-    monkeypatch.setattr("load.parsing.clean", lambda raw: (raw, 0))
-    monkeypatch.setattr("load.source._pages", spoil_pages_of_sell)
+    monkeypatch.setattr("load.exchange.envelope.clean", lambda raw: (raw, 0))
+    monkeypatch.setattr("load.land.source._pages", spoil_pages_of_sell)
     report = loader.run()
     assert report.incomplete_reasons == {"refused_by_warehouse": 1}
     assert report.books_complete == 2
@@ -174,7 +174,7 @@ def test_what_a_refused_batch_had_put_into_memory_is_forgotten(
     loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub.put(BTC, [offer(1, brandNew=1)])
-    monkeypatch.setattr("load.source._pages", spoil_pages_of_sell)
+    monkeypatch.setattr("load.land.source._pages", spoil_pages_of_sell)
     loader.run()
     # Had the refused batch told of it, the half that landed would not have.
     assert loader.rows(

@@ -9,16 +9,16 @@ from typing import Any
 import orjson
 import pytest
 
-from load.client import LARGEST_BODY
-from load.exchange import (
+from load.book.offers import offer_number
+from load.exchange.calls import (
     SEARCH,
     TRIES,
     CallFailed,
     Exchange,
     Unreachable,
 )
-from load.offers import offer_number
-from load.pacing import Pacer
+from load.exchange.client import LARGEST_BODY
+from load.pace.pacer import Pacer
 from tests.load.conftest import Clock, Json, Reply, Stub, envelope, offer
 
 GO = threading.Event()

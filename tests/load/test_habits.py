@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.reading import Reading, remember
-from load.sketch import differing, sketch
-from load.state import Book, BookState, State, to_microseconds
+from load.book.reading import Reading, remember
+from load.land.state import Book, BookState, State, to_microseconds
+from load.plan.sketch import differing, sketch
 from tests.load.conftest import NOON
 
 BOOK = Book("VES", "USDT", "BUY")

@@ -7,11 +7,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.catalogue import CatalogueReading, read_fiat, read_fiats, remember
-from load.exchange import CONDITIONS, CONFIG, FIATS, Exchange
-from load.pacing import Pacer
-from load.state import CatalogueState, State
-from load.tables import TABLES
+from load.exchange.calls import CONDITIONS, CONFIG, FIATS, Exchange
+from load.exchange.catalogue import CatalogueReading, read_fiat, read_fiats, remember
+from load.land.state import CatalogueState, State
+from load.land.tables import TABLES
+from load.pace.pacer import Pacer
 from load.text import is_code
 from tests.hostile import Json, dumped, values
 from tests.load.conftest import NOON, FakeTime

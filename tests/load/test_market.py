@@ -6,8 +6,8 @@ from random import Random
 import pytest
 import requests
 
-from load.exchange import SEARCH
-from load.pacing import Pacer
+from load.exchange.calls import SEARCH
+from load.pace.pacer import Pacer
 from simulator.clock import SECONDS_A_SEARCH, by_request, still
 from simulator.faults import Faults
 from simulator.market import Market

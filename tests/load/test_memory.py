@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from load.reading import Page
+from load.book.reading import Page
 from warehouse.settings import PROJECT_ROOT
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.offers import digest, fingerprint, new_fields, offer_number
+from load.book.offers import digest, fingerprint, new_fields, offer_number
 from tests.load.conftest import offer
 
 Pairs = list[tuple[str, bytes]]

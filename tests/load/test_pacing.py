@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from load.limiter import BAN_SECONDS, Breaker, LocalLimiter
-from load.pacing import Bar, Pacer, Stopped
+from load.pace.limiter import BAN_SECONDS, Breaker, LocalLimiter
+from load.pace.pacer import Bar, Pacer, Stopped
 from tests.load.conftest import FakeTime, StoppedAsleep
 
 GO = threading.Event()

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from load.offers import offer_number
-from load.parsing import Unreadable, parse
+from load.book.offers import offer_number
+from load.exchange.envelope import Unreadable, parse
 from tests.hostile import RAW, dumped, texts, values
 from warehouse.postgres import Warehouse
 

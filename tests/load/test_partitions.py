@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from load import partitions
-from load.landed import create_tables, tidy
-from load.partitions import BEFORE, DEFAULT, Busy, cover, drop, kept_from, prepare
-from load.tables import TABLES
+from load.land.landed import create_tables, tidy
+from load.land.tables import TABLES
 from tests.landing import Reading, item, land
 from tests.load.conftest import Loader, Stub, offer
+from warehouse import partitions
+from warehouse.partitions import BEFORE, DEFAULT, Busy, cover, drop, kept_from, prepare
 from warehouse.postgres import Warehouse
 
 BOOK = ("VES", "USDT", "BUY")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.plan import (
+from load.land.state import SIDES, SUDDENLY_EMPTY, Book, BookState, to_microseconds
+from load.plan.crawl import (
     FLOOR,
     OVERDUE_SECONDS,
     UNKNOWN_PAGES,
@@ -18,7 +19,6 @@ from load.plan import (
     crawl_value,
     due_books,
 )
-from load.state import SIDES, SUDDENLY_EMPTY, Book, BookState, to_microseconds
 from tests.load.conftest import NOON
 
 INTERVAL = 1_200.0

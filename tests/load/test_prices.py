@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from load import official_rates, own_rates, spot_prices
-from load.beside import Host, PriceReading
-from load.client import Refused
-from load.official_rates import Landed
-from load.own_rates import import_rates
+from load.exchange.client import Refused
+from load.rates import official_rates, own_rates, spot_prices
+from load.rates.beside import Host, PriceReading
+from load.rates.official_rates import Landed
+from load.rates.own_rates import import_rates
 from simulator.market import Market
 from simulator.server import Exchange
 from tests.load.conftest import NOON, Json, Loader, Reply, Stub, offer
@@ -53,7 +53,7 @@ def spot(path: str) -> Reply:
 @pytest.fixture
 def asking(loader: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Loader:
     """A loader that asks the stub for rates and prices, too."""
-    monkeypatch.setattr("load.spot_prices._SECONDS_BETWEEN", 0)
+    monkeypatch.setattr("load.rates.spot_prices._SECONDS_BETWEEN", 0)
     for asset in ("USDT", "BTC", "NEW"):
         stub.put(f"VES-{asset}-BUY", [offer(1)])
     stub.outside = {RATES: json.dumps(rates()).encode(), SPOT: spot}
@@ -149,7 +149,7 @@ def test_a_host_that_fails_costs_the_cycle_nothing_and_is_named(asking: Loader, 
 def test_a_host_that_hangs_is_not_waited_for(
     asking: Loader, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("load.beside.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("load.rates.beside.WAIT_SECONDS", 0.2)
     released: list[bool] = []
 
     def hang(_path: str) -> Reply:

@@ -6,12 +6,12 @@ from concurrent.futures import Future
 
 import pytest
 
-from load.drift import Watch
-from load.exchange import Exchange, Unreachable
+from load.book.drift import Watch
+from load.book.readers import Readers
+from load.book.reading import Reading
+from load.exchange.calls import Exchange, Unreachable
+from load.land.state import Book, BookState
 from load.pipeline import IN_FLIGHT
-from load.readers import Readers
-from load.reading import Reading
-from load.state import Book, BookState
 from tests.load.conftest import Clock, Json, Reply, Stub, offer
 
 LARGE, OTHER = "VES-USDT-BUY", "ARS-USDT-BUY"
@@ -185,7 +185,7 @@ def test_a_fault_of_our_own_in_a_thread_is_raised_and_the_thread_lives_on(
 ) -> None:
     stub.put(LARGE, OFFERS[:3])
     with monkeypatch.context() as broken:
-        broken.setattr("load.reading.offer_number", lambda _: 1 / 0)
+        broken.setattr("load.book.reading.offer_number", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             given(readers, LARGE)[0].result(60)
     assert read(given(readers, LARGE))[0].is_complete

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from load.pagination import MOST_PAGES
-from load.state import Book, BookState, to_microseconds
+from load.book.pagination import MOST_PAGES
+from load.land.state import Book, BookState, to_microseconds
 from tests.load.conftest import NOON, Stub, envelope, offer, pages
 
 NAME = "VES-USDT-BUY"
@@ -142,7 +142,7 @@ def test_a_total_below_what_its_own_page_shows_is_not_believed(stub: Stub, read:
 def test_a_book_without_end_is_ended(
     stub: Stub, read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("load.pagination.MOST_PAGES", 7)
+    monkeypatch.setattr("load.book.pagination.MOST_PAGES", 7)
     stub.override = lambda *_: envelope(OFFERS[:20], 1_000_000)
     reading = read()
     assert reading.reason == "too_many_pages"
@@ -152,7 +152,7 @@ def test_a_book_without_end_is_ended(
 def test_a_book_beyond_all_measure_is_ended(
     stub: Stub, read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("load.reading.MOST_BYTES", 10_000)
+    monkeypatch.setattr("load.book.reading.MOST_BYTES", 10_000)
     stub.override = lambda *_: envelope(OFFERS[:20], 1_000_000)
     assert read().reason == "too_large"
 

@@ -9,9 +9,9 @@ import pytest
 
 from chaos.places import LOADER_PLACES
 from chaos.victim import Forge
-from load.landing import Landing
+from load.land.landing import Landing
+from load.land.source import Batch, binance_p2p
 from load.pipeline import IN_FLIGHT
-from load.source import Batch, binance_p2p
 from tests.load.conftest import Loader, Stub, offer
 from tests.load.test_endings import spoil_pages_of_sell
 from tests.load.victim import load_and_die
@@ -177,7 +177,7 @@ def test_a_poison_package_left_by_an_older_run_blocks_nothing(
 ) -> None:
     loader.run()
     with monkeypatch.context() as poisoned:
-        poisoned.setattr("load.source._pages", spoil_pages_of_sell)
+        poisoned.setattr("load.land.source._pages", spoil_pages_of_sell)
         landing = Landing(loader.settings.home, loader.warehouse)
         stub.put("VES-USDT-SELL", OFFERS[:6])
         poisoned.setattr(Landing, "land", extract_only)

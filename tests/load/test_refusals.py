@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load.exchange import TRIES, CallFailed, Exchange, Unreachable, _retry_after
-from load.limiter import Breaker
-from load.pacing import Pacer, Stopped
+from load.exchange.calls import TRIES, CallFailed, Exchange, Unreachable, _retry_after
+from load.pace.limiter import Breaker
+from load.pace.pacer import Pacer, Stopped
 from tests.load.conftest import FakeTime, Json, Reply, Stub, envelope, offer
 
 GO = threading.Event()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from redis import Redis
 
-from load.limiter import BAN_SECONDS, CREEP, Breaker, LocalLimiter, Turn
-from load.pacing import Bar, Pacer, Stopped
-from load.shared_pacing import BURST, SharedLimiter
+from load.pace.limiter import BAN_SECONDS, CREEP, Breaker, LocalLimiter, Turn
+from load.pace.pacer import Bar, Pacer, Stopped
+from load.pace.shared import BURST, SharedLimiter
 from tests.conftest import PROJECT
 from tests.load.conftest import Loader, StoppedAsleep, Stub, offer
 from tests.load.redis_server import Egress, RedisServer, needs_redis, waits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from load.tally import BOUNDS, OUTCOMES, Tally, outcome_of
+from ops.tally import BOUNDS, OUTCOMES, Tally, outcome_of
 
 
 @pytest.mark.parametrize(

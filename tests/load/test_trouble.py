@@ -12,7 +12,7 @@ from random import Random
 import psycopg
 import pytest
 
-from load.pacing import Pacer
+from load.pace.pacer import Pacer
 from load.pipeline import Progress
 from tests.debian import Debian
 from tests.load.conftest import FakeTime, Loader, Stub, offer

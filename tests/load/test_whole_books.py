@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from load.reading import Reading, remember
-from load.state import BookState
+from load.book.reading import Reading, remember
+from load.land.state import BookState
 from tests.load.conftest import Stub, envelope, offer, pages
 
 NAME = "VES-USDT-BUY"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from load import shared_pacing
-from load.limiter import Breaker
-from load.shared_pacing import ASK_AGAIN_SECONDS, SharedLimiter
+from load.pace import shared as shared_pacing
+from load.pace.limiter import Breaker
+from load.pace.shared import ASK_AGAIN_SECONDS, SharedLimiter
 from tests.load.conftest import Loader, Stub
 from tests.load.redis_server import Egress, RedisServer, needs_redis, waits
 from warehouse.errors import UserError

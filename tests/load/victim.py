@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import load.landing
-import load.source
+import load.land.landing
+import load.land.source
 from chaos.places import LOADER_PLACES, Watch
-from load.pacing import Pacer
+from load.pace.pacer import Pacer
 from load.pipeline import run_cycle
 from tests.load.conftest import Clock, FakeTime
 from warehouse.postgres import Warehouse
@@ -34,7 +34,7 @@ def load_and_die(
     batch_pages: int,
 ) -> None:
     """In the process to be killed: one cycle, that dies at `place` of this batch."""
-    real = load.landing.Landing.land
+    real = load.land.landing.Landing.land
 
     def land(self: Any, *arguments: Any) -> Any:
         nonlocal batches
@@ -43,8 +43,8 @@ def load_and_die(
             LOADER_PLACES[place].install(Watch(die))
         return real(self, *arguments)
 
-    load.landing.Landing.land = land  # type: ignore[assignment, method-assign]
-    load.source.BATCH_SECONDS = batch_pages / RATE
+    load.land.landing.Landing.land = land  # type: ignore[assignment, method-assign]
+    load.land.source.BATCH_SECONDS = batch_pages / RATE
     clock = Clock()
     clock.advance(minutes)
     run_cycle(

@@ -19,10 +19,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from flows.metrics import WarehouseMetrics
-from flows.query import ask
+from cli.query import ask
+from ops.metrics import WarehouseMetrics
 from tests.conftest import PROJECT
-from tests.flows.test_metrics import BUCKETS, record
+from tests.flows.test_metrics import BUCKETS, record_run
 from tests.made_up_market import DAYS, START
 from tests.monitoring import prometheus
 from tests.monitoring.compose import SERVICES
@@ -119,7 +119,7 @@ def shown(
             " for values from ('20261104') to ('20261109')"
         )
         for number in range(2):
-            record(
+            record_run(
                 connection,
                 f"cycle-{number}",
                 NOW + timedelta(minutes=20 * number - HOUR // 60),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.docs_page import write_docs_page
+from cli.docs_server import serving
 from expectations.checkpoint import run_suite
 from expectations.profiles import Parameters
-from flows.docs_page import write_docs_page
-from flows.docs_server import serving
 from flows.transform import run_dbt
 from report.writing import write_report
 from tests.made_up_market import HOSTILE

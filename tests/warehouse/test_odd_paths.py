@@ -7,7 +7,7 @@ import psycopg2  # type: ignore[import-untyped]
 import sqlalchemy
 
 from flows.transform import run_dbt
-from load.destination import Connections
+from load.land.destination import Connections
 from warehouse.postgres import open_warehouse
 from warehouse.settings import load_settings
 

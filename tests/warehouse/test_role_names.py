@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows import ops
-from load.landed import create_tables
-from load.tables import TABLES
+from load.land.landed import create_tables
+from load.land.tables import TABLES
+from ops import record
 from tests.debian import Debian
 from warehouse import roles
 from warehouse.errors import UserError
@@ -41,7 +41,7 @@ class Place:
         with self.connect() as connection:
             roles.make_schemas(connection)
             create_tables(connection, TABLES)
-            ops.prepare(connection)
+            record.prepare(connection)
             return roles.set_up(connection, self.prefix, adopt=adopt)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows import ops
-from load.landed import create_tables
-from load.tables import TABLES
+from load.land.landed import create_tables
+from load.land.tables import TABLES
+from ops import record
 from tests.debian import Debian
 from warehouse import roles
 from warehouse.connection import Warehouse
@@ -49,7 +49,7 @@ def set_up(connection: psycopg.Connection[Any]) -> list[str]:
     """What `p2p init` does."""
     roles.make_schemas(connection)
     create_tables(connection, TABLES)
-    ops.prepare(connection)
+    record.prepare(connection)
     return roles.set_up(connection)
 
 

@@ -1,0 +1,1 @@
+"""The `p2p` command: what it asks, shows and writes."""

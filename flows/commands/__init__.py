@@ -1,1 +1,0 @@
-"""What the `p2p` command does: a file for each, put together in `flows.cli`."""

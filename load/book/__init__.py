@@ -1,0 +1,1 @@
+"""One book, read as one moment: its pages, its offers, its fingerprint."""

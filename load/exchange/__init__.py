@@ -1,0 +1,1 @@
+"""What the exchange can be asked, and what an answer is."""

@@ -1,0 +1,1 @@
+"""The dlt source, the load, and a state that follows the warehouse."""

@@ -1,0 +1,1 @@
+"""Official rates and spot prices: read from other hosts, or imported."""

@@ -1,0 +1,1 @@
+"""The record: runs, checks, quarantine and the metrics made of them."""
