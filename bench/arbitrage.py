@@ -14,6 +14,7 @@ from bench.figures import Figures
 from bench.history import PROJECT, seconds_of
 from bench.measure import MINUTES_BETWEEN, Subject, own_database, own_server
 from ops import record
+from ops.migrations import migrate
 from simulator.chance import seeded
 from simulator.clock import still
 from simulator.manners import AT_ONCE
@@ -55,7 +56,7 @@ def measure(figures: Figures, fiats: int = 100) -> None:
                 market.now + number * timedelta(minutes=MINUTES_BETWEEN),
             )
             with record.connected(warehouse) as connection:
-                record.prepare(connection)
+                migrate(connection)
                 record.open_run(connection, run_id, now)
             subject.run("load", run_id, now)
             subject.run("transform", run_id, now)

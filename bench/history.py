@@ -22,6 +22,7 @@ from bench.exchange import exchange_process
 from bench.figures import Figures
 from bench.measure import Subject, own_database, own_server
 from ops import record
+from ops.migrations import migrate
 from warehouse.postgres import Warehouse
 from warehouse.settings import PROJECT_ROOT
 
@@ -123,7 +124,7 @@ def measure(figures: Figures, plan: Plan | None = None) -> None:
 
 def _cycle(side: _Side, run_id: str, now: Any) -> float:
     with record.connected(side.subject.warehouse) as connection:
-        record.prepare(connection)
+        migrate(connection)
         record.open_run(connection, run_id, now)
     side.subject.run("load", run_id, now)
     return side.subject.run("transform", run_id, now).seconds

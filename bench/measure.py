@@ -14,6 +14,7 @@ from bench.exchange import RunningExchange, exchange_process
 from bench.figures import Figures
 from bench.process import Told, in_own_process
 from ops import record
+from ops.migrations import migrate
 from simulator.universe import FIATS
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
@@ -98,7 +99,7 @@ def _measure_steps(
     plan: Plan, figures: Figures, subject: Subject, cycle: str, market_time: datetime
 ) -> None:
     with record.connected(subject.warehouse) as connection:
-        record.prepare(connection)
+        migrate(connection)
         record.open_run(connection, cycle, market_time)
     rows_before = _rows_in_marts(subject.warehouse)
     for step in plan.steps:

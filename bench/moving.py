@@ -21,6 +21,7 @@ from bench.process import in_own_process
 from load.pace.pacer import Pacer
 from load.pipeline import run_cycle
 from ops import record
+from ops.migrations import migrate
 from simulator.market import Market
 from simulator.server import Exchange
 from simulator.truth import Truth
@@ -108,7 +109,7 @@ def _cycle(run_id: str, home: Path, warehouse: Warehouse, exchange: Exchange) ->
         binance_api_key=None,
     )
     with record.connected(warehouse) as connection:
-        record.prepare(connection)
+        migrate(connection)
         record.open_run(connection, run_id, exchange.source.now)
     run_cycle(
         settings,

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from bench.measure import own_database, own_server
 from flows.transform import run_dbt
 from load.pipeline import run_cycle
-from ops import record
+from ops.migrations import migrate
 from simulator.clock import still
 from simulator.market import Market
 from simulator.server import Exchange
@@ -77,7 +77,7 @@ def _measure(warehouse: Warehouse, home: Path, minutes: int) -> None:
             assets=(),
         )
         with warehouse.connect(autocommit=True) as connection:
-            record.prepare(connection)
+            migrate(connection)
         for minute in range(minutes, stretch + DAY + 1, minutes):
             exchange.advance(minutes)
             run_cycle(settings, warehouse, f"run-{minute}", clock=_at(start, minute))

@@ -33,6 +33,7 @@ from load.pace.limiter import POLL_SECONDS
 from load.pace.pacer import Pacer
 from load.pipeline import CycleReport, ExchangeOutOfReach, run_cycle
 from ops import record
+from ops.migrations import migrate
 from simulator.clock import still
 from simulator.faults import CHALLENGES, Asked, Fault, Faults
 from simulator.market import Market
@@ -222,7 +223,7 @@ def undergo(
             ordeal.rounds[trial.run_id] = number
             ordeal.trials.append(trial)
     with record.connected(warehouse) as connection:
-        record.prepare(connection)
+        migrate(connection)
     selected = ("--select", "+marts.core") if core_only else ()
     without = ("--exclude-resource-type", "test", "unit_test")
     report = run_dbt(warehouse, ["build", *without, *selected], home / "dbt")

@@ -9,6 +9,7 @@ from flows.cycle import Cycle, open_cycle
 from flows.measured import asked
 from load.report import CycleReport
 from ops import record
+from ops.migrations import migrate
 from warehouse.errors import UserError
 
 
@@ -30,7 +31,7 @@ def catalogue() -> int:
     with open_cycle(None, None) as cycle:
         bury_the_dead()
         with record.connected(cycle.warehouse) as connection:
-            record.prepare(connection)
+            migrate(connection)
             record.open_run(connection, cycle.run_id, cycle.surroundings.clock(), record.CATALOGUES)
         state, error = "failed", None
         try:

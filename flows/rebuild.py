@@ -11,6 +11,7 @@ from psycopg import sql
 
 from flows.cycle import CheckFailed
 from ops import quarantine, record
+from ops.migrations import migrate
 from warehouse.errors import UserError
 from warehouse.partitions import Busy, Partition
 from warehouse.postgres import Warehouse, require_write_access, single_writer
@@ -76,7 +77,7 @@ def rebuild(
     require_write_access(warehouse)
     with single_writer(warehouse, "cycle"):
         with record.connected(warehouse) as connection:
-            record.prepare(connection)
+            migrate(connection)
             if since is None:
                 quarantine.refuse_future(connection, "rebuild", admitted=True)
             loads, first = _wanted(connection, since)

@@ -17,6 +17,7 @@ from flows.cycle import CheckFailed, Cycle, dbt_home, open_cycle
 from flows.measured import measured
 from load.report import CycleReport
 from ops import quarantine, record
+from ops.migrations import migrate
 from ops.summary import CycleOutcome
 from warehouse.errors import BadSetting, UserError, hide
 from warehouse.log import words_of
@@ -105,7 +106,7 @@ def _step(cycle: Cycle, name: str) -> Iterator[None]:
 def open_run(cycle: Cycle) -> None:
     """Record that the cycle runs."""
     with record.connected(cycle.warehouse) as connection:
-        record.prepare(connection)
+        migrate(connection)
         record.open_run(connection, cycle.run_id, cycle.surroundings.clock())
         if cycle.flow_run_id:
             record.note(connection, cycle.run_id, {"flow_run_id": cycle.flow_run_id})

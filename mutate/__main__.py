@@ -20,7 +20,7 @@ from pathlib import Path
 from mutate.hunt import Score, hunt, share_killed, shown
 from mutate.oracles import Oracles
 from mutate.units import Units
-from ops import record
+from ops.migrations import migrate
 from tests.landing import land
 from warehouse.embedded import erase
 from warehouse.postgres import Warehouse, open_warehouse
@@ -72,7 +72,7 @@ def _empty_warehouse(home: Path) -> Iterator[Warehouse]:
         with warehouse.connect(autocommit=True) as connection:
             # A mutant can ask for more than there is time for; that is no way to survive.
             connection.execute("alter role current_user set statement_timeout = '60s'")
-            record.prepare(connection)
+            migrate(connection)
             land(connection, "none", [])
         yield warehouse
     erase(home)

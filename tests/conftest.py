@@ -102,7 +102,7 @@ def warehouse(server: Warehouse) -> Iterator[Warehouse]:
 def built_warehouse(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A database in which the made-up market was built, every mart of it; to be read only."""
     from flows.transform import run_dbt
-    from ops import record
+    from ops.migrations import migrate
     from tests.made_up_market import land_market
 
     with server.connect(autocommit=True) as connection:
@@ -110,7 +110,7 @@ def built_warehouse(server: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     warehouse = replace(server, database="built_market")
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        record.prepare(connection)
+        migrate(connection)
         land_market(connection)
     report = run_dbt(
         warehouse,

@@ -25,7 +25,7 @@ def init(
     from cli.console import out
     from load.land.landed import create_tables
     from load.land.tables import TABLES
-    from ops import record
+    from ops.migrations import migrate
     from warehouse import roles
     from warehouse.postgres import open_warehouse
 
@@ -34,7 +34,7 @@ def init(
             roles.require_own(connection, settings.role_prefix)
         roles.make_schemas(connection)
         create_tables(connection, TABLES)
-        record.prepare(connection)
+        migrate(connection)
         made = roles.set_up(connection, settings.role_prefix, adopt=adopt_roles)
     out.print(f"The database is set up. Roles created: {', '.join(made) or 'none, they exist'}.")
     if made and settings.database_url is None:

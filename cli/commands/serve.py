@@ -15,6 +15,7 @@ def serve(verbose: Verbose = False) -> int:
     from cli.console import out
     from flows import serving
     from ops import metrics, record
+    from ops.migrations import migrate
     from warehouse.postgres import open_warehouse, require_write_access
 
     stop = told_to_stop()
@@ -22,7 +23,7 @@ def serve(verbose: Verbose = False) -> int:
     with open_warehouse(settings) as warehouse, serving.own_server(settings.home) as server:
         require_write_access(warehouse)
         with record.connected(warehouse) as connection:
-            record.prepare(connection)
+            migrate(connection)
 
         def is_due() -> bool:
             with record.connected(warehouse) as connection:

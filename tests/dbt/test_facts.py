@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from ops import record
+from ops.migrations import migrate
 from tests.dbt.conftest import dbt_on, empty
 from tests.landing import Reading, item, land
 from warehouse.postgres import Warehouse
@@ -204,7 +204,7 @@ def facts(seeded: Warehouse, dbt_home: Path) -> Facts:
     with seeded.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
         empty(connection)
-        record.prepare(connection)
+        migrate(connection)
         dbt = dbt_on(connection, seeded, dbt_home)
         for load, readings in enumerate(loads):
             land(connection, f"load-{load}", readings)

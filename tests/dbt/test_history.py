@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from flows.transform import TransformReport
 from ops import record
+from ops.migrations import migrate
 from tests.dbt.conftest import Dbt, Rows, dbt_on, empty
 from tests.dbt.plain_history import offer_versions, statistics_versions
 from tests.landing import Book, Reading, item, land
@@ -148,7 +149,7 @@ def told(seeded: Warehouse, dbt_home: Path) -> list[Told]:
     with seeded.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
         empty(connection)
-        record.prepare(connection)
+        migrate(connection)
         dbt = dbt_on(connection, seeded, dbt_home)
         for build, readings in enumerate(loads):
             if readings:

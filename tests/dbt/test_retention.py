@@ -15,6 +15,7 @@ from flows.rebuild import rebuild
 from load.land.landed import create_tables
 from load.land.tables import TABLES
 from ops import quarantine, record
+from ops.migrations import migrate
 from tests.dbt.conftest import Dbt, Rows, empty
 from tests.dbt.test_history import BUY, CORE, random_loads
 from tests.landing import Reading, item, land
@@ -70,7 +71,7 @@ def loads_of_days(seed: int) -> list[list[Reading]]:
 def begin(connection: Connection) -> None:
     """A warehouse in which nothing has landed yet, with its pages by day."""
     empty(connection)
-    record.prepare(connection)
+    migrate(connection)
     create_tables(connection, TABLES)
 
 

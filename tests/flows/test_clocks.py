@@ -13,6 +13,7 @@ from cli import doctor
 from cli.doctor import Verdict, examine
 from flows.cycle import CheckFailed
 from ops import quarantine, record
+from ops.migrations import migrate
 from tests.flows.conftest import House, Story, moment
 from tests.flows.test_metrics import record_run
 from warehouse.postgres import Warehouse
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
-        record.prepare(connection)
+        migrate(connection)
         connection.execute(
             "create schema staging;"
             "create table staging._dlt_loads (load_id text, status bigint);"

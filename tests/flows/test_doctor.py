@@ -18,6 +18,7 @@ from cli import doctor
 from cli.doctor import Verdict, examine
 from load.pace.bans import FILE, LastingLimiter
 from ops import record
+from ops.migrations import migrate
 from simulator.market import Market
 from simulator.server import Exchange
 from tests.conftest import PROJECT
@@ -34,7 +35,7 @@ DISK = shutil._ntuple_diskusage(100, 50, 50)
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        record.prepare(connection)
+        migrate(connection)
         connection.execute(
             "create schema staging; create schema marts;"
             "create table staging.pages (_dlt_load_id text) partition by range (_dlt_load_id);"

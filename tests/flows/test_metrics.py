@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ops import record
 from ops.metrics import WarehouseMetrics, pending_packages, shown
+from ops.migrations import migrate
 from tests.conftest import PROJECT
 from tests.flows.conftest import wait_for
 from warehouse.errors import UserError
@@ -33,7 +34,7 @@ Values = dict[tuple[str, ...], float]
 def connection(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        record.prepare(connection)
+        migrate(connection)
         yield connection
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
 
 from ops import record
+from ops.migrations import migrate
 from tests.conftest import PROJECT
 from tests.flows.conftest import PATIENCE, command
 from warehouse.postgres import Warehouse
@@ -55,7 +56,7 @@ def asked(server: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         connection.execute("create database asked")
     with warehouse.connect(autocommit=True) as connection:
         connection.execute("set client_min_messages = error")
-        record.prepare(connection)
+        migrate(connection)
         record.open_run(connection, "run", datetime.now().astimezone())
         connection.execute("create schema marts")
         connection.execute(

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from flows import standing
-from ops import record
+from ops.migrations import migrate
 from warehouse.postgres import Warehouse
 
 TOUCHED = {
@@ -26,7 +26,7 @@ TOUCHED = {
 def built(built_warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
     """A warehouse after a green build; what is done to it is undone."""
     with built_warehouse.connect() as connection:
-        record.prepare(connection)
+        migrate(connection)
         assert standing.selection(connection) == ()
         standing.note_build(connection)
         assert standing.selection(connection) == standing.ONLY_WHAT_MOVES

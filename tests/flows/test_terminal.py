@@ -18,7 +18,8 @@ from cli.query import BREAKER, Answer, ask, write_csv
 from flows.transform import run_dbt
 from load.report import Progress
 from load.text import OBEYED
-from ops.record import note, open_run, prepare
+from ops.migrations import migrate
+from ops.record import note, open_run
 from ops.summary import breaker_line, drift_line
 from tests.hostile import TEXTS
 from warehouse.log import configure
@@ -149,15 +150,15 @@ def test_what_the_exchange_thought_of_our_pace_is_told() -> None:
 
 def test_a_warehouse_of_an_earlier_version_tells_its_breaker_too(warehouse: Warehouse) -> None:
     with warehouse.connect(autocommit=True) as connection:
-        prepare(connection)
+        migrate(connection)
         open_run(connection, "r", datetime.now(UTC))
         note(connection, "r", {"breaker_state": "open", "throttled": 1, "breaker_opened": 2})
         assert ask(warehouse, BREAKER).rows == [("open", 1, 2, 0.0, None)]
         connection.execute("alter table ops.runs drop breaker_opened, drop requests_per_second")
         connection.execute("alter table ops.runs drop blocked_seconds")
-        connection.execute("drop table ops.project")
+        connection.execute("drop table ops.migrations")
         assert ask(warehouse, BREAKER).rows == [("open", 1, 0, 0.0, None)]
-        prepare(connection)
+        migrate(connection)
         note(connection, "r", {"breaker_opened": 3, "blocked_seconds": 4.0})
         assert ask(warehouse, BREAKER).rows == [("open", 1, 3, 4.0, None)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from load.land.landed import create_tables
 from load.land.tables import TABLES
-from ops import record
+from ops.migrations import migrate
 from tests.debian import Debian
 from warehouse import roles
 from warehouse.errors import UserError
@@ -41,7 +41,7 @@ class Place:
         with self.connect() as connection:
             roles.make_schemas(connection)
             create_tables(connection, TABLES)
-            record.prepare(connection)
+            migrate(connection)
             return roles.set_up(connection, self.prefix, adopt=adopt)
 
 

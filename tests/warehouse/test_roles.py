@@ -11,7 +11,7 @@ import pytest
 
 from load.land.landed import create_tables
 from load.land.tables import TABLES
-from ops import record
+from ops.migrations import migrate
 from tests.debian import Debian
 from warehouse import roles
 from warehouse.connection import Warehouse
@@ -49,7 +49,7 @@ def set_up(connection: psycopg.Connection[Any]) -> list[str]:
     """What `p2p init` does."""
     roles.make_schemas(connection)
     create_tables(connection, TABLES)
-    record.prepare(connection)
+    migrate(connection)
     return roles.set_up(connection)
 
 
