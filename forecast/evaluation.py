@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast.intervals import widened
+from forecast.intervals import logs_later, widened
 from forecast.models import CHAIN, OF_PRICES, PERSISTENCE, Paths, cutoffs_of, paths
 from forecast.rules import HIGH, HORIZONS, LOW, MIDDLE, Rules
 from forecast.series import Numbers, Series, Whole
@@ -43,10 +43,9 @@ def evaluate(series: Series, rules: Rules, models: Sequence[str] = OF_PRICES) ->
     said = paths(series.logs, rules, models, len(cutoffs))
     states = states_of(series.closes, rules.flat_hour_pct)
     chances = state_probabilities(states, cutoffs, rules.state_smoothing)
-    factors = {name: np.ones(len(cutoffs)) for name in said}
     rows, choices = [], {}
     for column, horizon in enumerate(HORIZONS):
-        scored = _prices(series, np.array(cutoffs), said, factors, horizon, rules)
+        scored = _prices(series, np.array(cutoffs), said, horizon, rules)
         at = {name: chance[:, column] for name, chance in chances.items()}
         of_states = _states(states, np.array(cutoffs), at, horizon, rules)
         scored[PERSISTENCE] |= of_states.pop(PERSISTENCE)
@@ -78,22 +77,19 @@ def _prices(
     series: Series,
     cutoffs: Whole,
     said: Mapping[str, Paths],
-    factors: dict[str, Numbers],
     horizon: int,
     rules: Rules,
 ) -> dict[str, dict[str, Any]]:
-    """The scores of the models of the price at one horizon; losses in fiat per asset.
-
-    `factors` come from the next shorter horizon, and go to the next longer one.
-    """
+    """The scores of the models of the price at one horizon; losses in fiat per asset."""
     now, actual = series.closes[cutoffs], _later(series.closes, cutoffs, horizon)
     is_scored = np.isfinite(now) & np.isfinite(actual)
     truth, at = actual[is_scored], cutoffs[is_scored]
     scale = _usual_steps(series, at, rules)
+    came = logs_later(np.log(series.closes), cutoffs)
+    factors = {name: widened(path, came, cutoffs, horizon, rules) for name, path in said.items()}
     losses: dict[str, dict[str, Numbers]] = {}
     for name, path in said.items():
-        factor = widened(path, np.log(actual), cutoffs, horizon, factors[name], rules)
-        factors[name] = factor
+        factor = factors[name]
         point = path.point[:, horizon - 1]
         low, middle, high = (
             _price(point + factor * (end - point), is_scored, truth)

@@ -30,6 +30,7 @@ class Rules:
     evaluation_step_hours: int = 13
     evaluation_every_hours: int = 24
     least_blocks: int = 8
+    least_interval_blocks: int = 3
     least_cutoffs: int = 20
     interval_tolerance_pct: float = 5.0
 

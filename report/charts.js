@@ -175,6 +175,7 @@ async function draw(chart) {
   const values = {low, high, first, last};
   for (const param of spec.params) if (param.name in values) param.value = values[param.name];
   spec.datasets = {
+    ...spec.datasets,
     rows: chart.rows,
     hits: chart.hits.map(({n, from, until, row}) => ({n, from, until, row})),
     gaps: (chart.gaps || []).map(([from, until]) => ({from, until})),

@@ -54,7 +54,7 @@ def figure(
         element("div", key, _tools(title, is_timed=is_timed), class_="above"),
         element(
             "div",
-            class_="plot",
+            class_="plot" if is_timed else "plot rows",
             role="img",
             tabindex=0,
             aria_label=f"{title}. The arrow keys read its values.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import altair as alt
@@ -81,7 +81,7 @@ def lines(looks: tuple[str, ...], baseline: float | None = None, *, is_daily: bo
         .mark_rect(color="--gap", clip=True)
         .encode(alt.X("from:T"), alt.X2("until:T"))
     )
-    base = [] if baseline is None else [_rule(baseline)]
+    base = [] if baseline is None else [_rule(baseline, _value())]
     return _written([gaps, *base, drawn, dots, withheld, _hits()])
 
 
@@ -148,21 +148,27 @@ def strips(names: tuple[str, ...]) -> str:
 
 
 @cache
-def dots(names: tuple[str, ...], looks: tuple[str, ...]) -> str:
-    """A dot for each value in the row of what it is called."""
+def dots(
+    names: tuple[str, ...],
+    looks: tuple[str, ...],
+    baseline: float | None = None,
+    *,
+    is_ranged: bool = False,
+) -> str:
+    """A dot for each value in the row of what it is called, on a line from `low` to `high`."""
     height = ROW * len(names)
-    drawn = (
-        alt.Chart(alt.NamedData("rows"))
-        .mark_point(filled=True, opacity=1, size=70)
-        .encode(
-            alt.X("value:Q", scale=_ends(), axis=alt.Axis(labelExpr=_NUMBER, tickCount=4)),
-            alt.Y("row:O", axis=_names_axis(names)),
-            alt.Color("series:N", scale=_by_series([f"--{k}" for k in looks]), legend=None),
-            alt.Shape(
-                "series:N", scale=_by_series(["circle", "diamond"][: len(looks)]), legend=None
-            ),
-        )
+    rows = alt.Chart(alt.NamedData("rows"))
+    x = partial(alt.X, scale=_ends(), axis=alt.Axis(labelExpr=_NUMBER, tickCount=4))
+    y = alt.Y("row:O", axis=_names_axis(names))
+    colour = alt.Color("series:N", scale=_by_series([f"--{k}" for k in looks]), legend=None)
+    drawn = rows.mark_point(filled=True, opacity=1, size=70).encode(
+        x("value:Q"),
+        y,
+        colour,
+        alt.Shape("series:N", scale=_by_series(["circle", "diamond"][: len(looks)]), legend=None),
     )
+    ranges = rows.mark_rule(strokeWidth=2.4).encode(x("low:Q"), alt.X2("high:Q"), y, colour)
+    base = [] if baseline is None else [_rule(baseline, x("value:Q"))]
     hits = (
         alt.Chart(alt.NamedData("hits"))
         .mark_rect(color="--quiet")
@@ -173,7 +179,7 @@ def dots(names: tuple[str, ...], looks: tuple[str, ...]) -> str:
             opacity=alt.condition("datum.n === lit", alt.value(0.14), alt.value(0)),
         )
     )
-    return _written([drawn, hits], height)
+    return _written([*base, *([ranges] if is_ranged else []), drawn, hits], height)
 
 
 def _written(layers: Sequence[alt.Chart], height: int = HEIGHT) -> str:
@@ -237,9 +243,9 @@ def _hits(height: int = HEIGHT) -> alt.Chart:
     return hits
 
 
-def _rule(level: float) -> alt.Chart:
+def _rule(level: float, at: alt.X | alt.Y) -> alt.Chart:
     values = alt.InlineData([{"value": level}])
-    rule: alt.Chart = alt.Chart(values).mark_rule(color="--quiet").encode(_value())
+    rule: alt.Chart = alt.Chart(values).mark_rule(color="--quiet").encode(at)
     return rule
 
 

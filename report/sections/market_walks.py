@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report import bars, figures
+from report import bars, figures, ranges
 from report.markup import Content, element
 from report.marts import Marts, Row
 from report.page import Section
@@ -15,6 +15,8 @@ SHAPES = {
     "two_fiats": "two fiats, two coins",
     "official": "two fiats, back at official rates",
 }
+SHORT = {"one_book": "one pair", "spot": "spot", "two_fiats": "two fiats", "official": "official"}
+MOMENTS = {"at once": "quiet", "a reading later": "third"}
 SHOWN = 10
 
 SPREAD = """
@@ -77,6 +79,7 @@ def write(marts: Marts) -> Section:
         "Walks of trades",
         lead,
         [
+            element("div", _chart(spread)),
             bars.table(
                 [
                     "shape",
@@ -111,6 +114,25 @@ def write(marts: Marts) -> Section:
         if best
         else f"Over the last {DAYS} days.",
     )
+
+
+def _chart(spread: list[Row]) -> Content:
+    """The tenth, the middle and nine tenths of the nets of each shape, at both moments."""
+    found = [
+        ranges.Range(
+            f"{SHORT.get(row['shape'], row['shape'])}, {row['moment']}",
+            row["moment"],
+            float(row["p50"]),
+            float(row["p10"]),
+            float(row["p90"]),
+            f"half below {figures.percent(row['p50'], 3, signed=True)}, a tenth below "
+            f"{figures.percent(row['p10'], 3, signed=True)}, nine tenths below "
+            f"{figures.percent(row['p90'], 3, signed=True)}",
+        )
+        for row in spread
+        if row["p50"] is not None
+    ]
+    return ranges.draw("Net of walks of trades, per cent", MOMENTS, found, baseline=0.0)
 
 
 def _distribution(row: Row) -> list[Content]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from report import bars, figures
+from report import bars, figures, ranges
 from report.markup import Content, Markup, element
 from report.marts import Marts, Row
 from report.page import Section
@@ -12,6 +12,9 @@ from report.pairs import Pair
 
 FEWEST = 20
 """Transitions from a state, below which its probabilities are little more than a guess."""
+
+NOW, AHEAD = "the last price", "the forecast, and what is to hold it in 80 of 100 cases"
+LOOKS = {NOW: "quiet", AHEAD: "third"}
 
 TRANSITIONS = """
 select
@@ -56,14 +59,14 @@ def write(marts: Marts, pair: Pair) -> Section:
         "is better by more than luck; else it is persistence, which says that the price stays. "
         "Below, how often a fall, a pause or a rise of the middle price was followed by which.",
         [
-            element("div", element("h3", "Forecasts"), _forecasts(forecasts)),
+            element("div", element("h3", "Forecasts"), _forecasts(pair, forecasts)),
             element("div", element("h3", "States"), _states(transitions)),
         ],
         f"Forecast made: {figures.moment(made)}." if made else "",
     )
 
 
-def _forecasts(found: list[Row]) -> Content:
+def _forecasts(pair: Pair, found: list[Row]) -> Content:
     if not found:
         return element("p", "No forecast was made yet: `p2p forecast`.", class_="none")
     if reason := found[0]["reason"]:
@@ -74,7 +77,23 @@ def _forecasts(found: list[Row]) -> Content:
         "ahead", "until, UTC", "price", "80% from", "to", "model", "skill", "covered of 80%",
         "down", "flat", "up", "states by",
     ]  # fmt: skip
-    return bars.table(heads, [_forecast(row) for row in found])
+    return [_chart(pair, found), bars.table(heads, [_forecast(row) for row in found])]
+
+
+def _chart(pair: Pair, found: list[Row]) -> Content:
+    """By hours ahead: the price now, and the forecast with its interval."""
+    drawn = []
+    for row in found:
+        now, point, low, high = (
+            float(row[name]) for name in ("last_price", "point", "low_80", "high_80")
+        )
+        ahead = _ahead(row["horizon_hours"])
+        said = f"{figures.price(point)}, 80% from {figures.price(low)} to {figures.price(high)}"
+        drawn += [
+            ranges.Range(ahead, NOW, now, now, now, figures.price(now)),
+            ranges.Range(ahead, AHEAD, point, low, high, said),
+        ]
+    return ranges.draw(f"Forecasts of the price of {pair.name}", LOOKS, drawn)
 
 
 def _forecast(row: Row) -> list[Content]:

@@ -51,6 +51,19 @@ def test_intervals_on_random_walks_cover_what_they_say(model: str) -> None:
     assert np.mean([row["coverage_80_pct"] for row in rows]) == pytest.approx(80, abs=5)
 
 
+def test_intervals_of_a_week_on_random_walks_cover_what_they_say() -> None:
+    """Of more walks than above, since of 2,000 hours few weeks are apart."""
+    models = ["persistence", "drift"]
+    rows = [row for seed in range(12) for row in evaluate(walk(seed, 2000), RULES, models).rows]
+    for model in models:
+        covered = [
+            row["coverage_80_pct"]
+            for row in rows
+            if (row["model_id"], row["horizon_hours"]) == (model, 168)
+        ]
+        assert np.mean(covered) == pytest.approx(80, abs=5), model
+
+
 def test_a_trend_is_found_and_shown_with_its_skill() -> None:
     outlook = look_ahead(trend(1, 900), RULES, NOW)
     found = by_key(outlook.evaluation)

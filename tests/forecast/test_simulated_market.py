@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from forecast.evaluation import evaluate
-from forecast.models import PERSISTENCE
-from forecast.rules import Rules
+from forecast.models import CHAIN
+from forecast.rules import HORIZONS, Rules
 from forecast.series import HOUR, Series
 from simulator.market import Market
 from tests.forecast.walks import LAST_HOUR
 
-HOURS = 1500
+HOURS = 1200
+MARKETS = 4
 
 
 def middle(market: Market) -> float:
@@ -28,18 +29,18 @@ def middle(market: Market) -> float:
     return mean(ends)
 
 
-def test_intervals_on_the_simulated_market_cover_what_they_say() -> None:
+def test_intervals_on_simulated_markets_cover_what_they_say_at_each_horizon() -> None:
     start = LAST_HOUR - HOUR * HOURS
-    market = Market(seed=7, fiats=["VES"], assets=["USDT"], start=start, offers=80)
-    closes = []
-    for _ in range(HOURS):
-        market.advance(timedelta(hours=1) / timedelta(minutes=1))
-        closes.append(middle(market))
-    rows = evaluate(Series(np.array(closes), LAST_HOUR), Rules(), ["persistence", "drift"]).rows
-    assert {row["model_id"] for row in rows} == {PERSISTENCE, "drift", "markov_chain"}
-    covered = [
-        row["coverage_80_pct"]
-        for row in rows
-        if "coverage_80_pct" in row and row["horizon_hours"] < 168
-    ]
-    assert mean(covered) == pytest.approx(80, abs=5), "of a week there are few that are apart"
+    covered: dict[int, list[float]] = {hours: [] for hours in HORIZONS}
+    for seed in range(1, MARKETS + 1):
+        market = Market(seed=seed, fiats=["VES"], assets=["USDT"], start=start, offers=60)
+        closes = []
+        for _ in range(HOURS):
+            market.advance(HOUR / timedelta(minutes=1))
+            closes.append(middle(market))
+        series = Series(np.array(closes), LAST_HOUR)
+        for row in evaluate(series, Rules(), ["persistence", "drift"]).rows:
+            if row["model_id"] != CHAIN:
+                covered[row["horizon_hours"]].append(row["coverage_80_pct"])
+    means = {hours: mean(found) for hours, found in covered.items()}
+    assert means == {hours: pytest.approx(80, abs=5) for hours in HORIZONS}

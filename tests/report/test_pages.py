@@ -77,6 +77,7 @@ def test_a_forecast_stands_beside_its_skill_and_states_beside_their_error(
     ]
     assert "12.5% (6.3% to 18.8%)" in shown or "12.5% (6.2% to 18.8%)" in shown
     assert [row for row in rows if "<td>24 h</td>" in row and "persistence (no skill)" in row]
+    assert '"601, 80% from 590 to 610"' in shown
     assert re.search(r"<td>hour</td><td><b>(down|flat|up)</b></td>", shown)
     assert "±" in shown
     assert "No forecast was made yet" in other
@@ -133,6 +134,7 @@ def test_walks_of_trades_are_shown_with_the_word_that_nobody_gets_them(
     assert "Indicative, not executable; public field reports put the net edge near 0.09%." in shown
     assert "VES &gt; USDT &gt; VES" in shown
     assert "-0.199%" in shown
+    assert "half below -0.199%, a tenth below -0.331%, nine tenths below -0.198%" in shown
     assert "at once" in shown
     assert "<td>a reading later</td>" not in shown
 
