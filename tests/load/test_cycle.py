@@ -1,8 +1,12 @@
 """Whole cycles: real dlt, real PostgreSQL, and an exchange that says what a test wants."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -335,3 +339,25 @@ def test_a_fiat_without_any_book_is_refused_and_beside_others_reported(
         loader.run(settings={"fiats": ("EUR",)})
     report = loader.run(settings={"fiats": ("VES", "EUR", "XXX")})
     assert (report.books_read, report.unlisted) == (3, ["EUR", "XXX"])
+
+
+def test_the_loader_runs_alone_in_a_process_of_its_own(
+    loader: Loader, stub: Stub, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "load"],
+        env={
+            **os.environ,
+            "DATABASE_URL": loader.warehouse.url,
+            "P2P_HOME": str(tmp_path / "alone"),
+            "P2P_API_URL": stub.url,
+            "P2P_RATES_URL": "off",
+            "P2P_SPOT_URL": "off",
+            "P2P_REQUESTS_PER_SECOND": "1000",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "3 books read, 5 pages landed.\n"), done.stderr
+    assert loader.rows("select count(*) from staging.pages") == [5]
