@@ -1,4 +1,7 @@
-"""The walks that the simulated market plants are found with their net; its bait is not credited."""
+"""Walks that the simulated market plants are found with their net, the best as networkx does.
+
+Its bait is not credited.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from cli.demo import WALKS
 from simulator.market import Market
 from simulator.planted import Planted
 from simulator.source import Query
+from tests.dbt import plain_arbitrage
 from tests.dbt.conftest import Dbt, Rows
+from tests.dbt.test_arbitrage import fetch
 from tests.landing import Book, Reading, land
 
 ROOM = 100.0
@@ -57,12 +62,16 @@ BOOKS: dict[Book, Planted] = {
     **pair("UAH", 40, 1, 1.01),
 }
 STALE = ("UAH", "USDT", "SELL")
+ASSETS, SIDES = ("USDT", "BTC", "USDC", "ETH"), ("BUY", "SELL")
+NATURAL = ("CNY", "BDT", "EGP")
+"""Fiats of which nothing is planted."""
 
 
 def read(market: Market, book: Book, at: datetime) -> Reading:
     """A book of the market, said to be read at this time."""
     answer = market.page(Query(*book, page=1, rows=20))
-    assert answer.total == len(answer.items) == BOOKS[book].offers
+    if book in BOOKS:
+        assert answer.total == len(answer.items) == BOOKS[book].offers
     items = [json.loads(item) for item in answer.items]
     return Reading(book, at, [items])
 
@@ -72,17 +81,19 @@ def test_planted_walks_are_found_with_their_net_depth_and_age_and_bait_is_never_
 ) -> None:
     market = Market(
         3,
-        sorted({fiat for fiat, _, _ in BOOKS}),
-        ["USDT", "BTC", "USDC", "ETH"],
+        sorted({*NATURAL, *(fiat for fiat, _, _ in BOOKS)}),
+        ASSETS,
         offers=500,
         planted=BOOKS,
     )
+    natural = [(fiat, asset, side) for fiat in NATURAL for asset in ASSETS for side in SIDES]
     readings = []
     for _ in range(3):
         market.advance(20)
         for book in BOOKS:
             late = timedelta(minutes=60 if book == STALE else 7 * (book[2] == "SELL"))
             readings.append(read(market, book, market.now - late))
+        readings += [read(market, book, market.now) for book in natural]
     land(connection, "1", readings, run_id="one")
     dbt("run", "--select", "+arbitrage_cycles")
 
@@ -118,3 +129,24 @@ def test_planted_walks_are_found_with_their_net_depth_and_age_and_bait_is_never_
         TICKET,
     )
     assert doubted == [("COP", 10, True)]
+
+    prices = fetch(connection, "select * from marts.executable_prices where payment_method = 'any'")
+    found = {
+        (float(ticket), shape): 1 + float(best) / 100
+        for ticket, shape, best in rows(
+            "select ticket_usd, shape, max(net_pct) from marts.arbitrage_cycles"
+            " group by ticket_usd, shape"
+        )
+    }
+    legs = plain_arbitrage.p2p_legs(
+        plain_arbitrage.in_time(prices, market.now), plain_arbitrage.transfer_fees()
+    )
+    assert {leg.given for leg in legs[100]} >= set(NATURAL)
+    assert found == pytest.approx(
+        {
+            (ticket, shape): product
+            for ticket, of_ticket in legs.items()
+            for shape, product in plain_arbitrage.best(of_ticket).items()
+        },
+        abs=1e-9,
+    )
