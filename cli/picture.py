@@ -37,6 +37,8 @@ select
     (select count(*) from marts.dim_payment_methods) as "payment methods"
 """
 
+INDICATIVE = "Indicative, not executable; public field reports put the net edge near 0.09%."
+
 WALKS = """
 select
     concat_ws(
@@ -58,15 +60,10 @@ limit 5
 
 
 def show_walks(warehouse: Warehouse) -> None:
-    """Print the walks of trades above nothing in the last cycle, each at the most that it takes."""
+    """Print the walks of trades above 0 in the last cycle, each at the most that it takes."""
     walks = ask(warehouse, WALKS)
-    out.print(
-        table(
-            "Walks of trades: indicative, not executable; field reports put the edge near 0.09%",
-            walks.columns,
-            walks.rows,
-        )
-    )
+    out.print(table("Walks of trades in the last cycle, the best first", walks.columns, walks.rows))
+    out.print(f"{INDICATIVE}\n")
 
 
 def show(warehouse: Warehouse, outcomes: list[CycleOutcome], tries: list[str]) -> None:
