@@ -16,6 +16,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from dbt_common.behavior_flags import BehaviorFlagRendered
 
 from mutate.hunt import Score, hunt, share_killed, shown
 from mutate.oracles import Oracles
@@ -47,6 +50,10 @@ def main() -> int:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with its server, not before it
     gc.set_threshold(50_000, 20, 50)  # it would walk all of dbt's project again and again
+    # dbt has one flag more at each call, and asks the stack for the module of each: after some
+    # hundreds of calls a mutant took eight seconds.
+    flags: Any = BehaviorFlagRendered
+    flags._default_source = staticmethod(lambda: "dbt.adapters")
     with _folder() as folder, _empty_warehouse(folder / "home") as warehouse:
         units = Units(warehouse, folder / "dbt")
         unknown = set(given.names) - units.sources().keys()
