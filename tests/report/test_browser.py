@@ -68,6 +68,8 @@ QUESTION = """
     bars: [...document.querySelectorAll("meter.bar")].filter((b) => b.value > 0).length,
     withheld: paths("rule", document.getElementById("price")).filter(
         (r) => r.getAttribute("stroke-width") === "2").length,
+    baselines: paths("rule", document.getElementById("spread")).filter(
+        (r) => r.getAttribute("stroke-width") === null).length,
     gaps: paths("rect", document.getElementById("price")).filter((r) =>
         r.getAttribute("opacity") === null && r.getBoundingClientRect().width > 2).length,
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -250,6 +252,10 @@ def test_a_reading_that_was_not_trusted_and_a_night_without_readings_are_gaps(
     assert said["withheld"] >= 2
     assert said["gaps"] >= 4
     assert "http_429" in seen[None].said["text"]
+
+
+def test_nought_is_drawn_where_values_lie_about_it(seen: dict[Any, Opened]) -> None:
+    assert all(opened.said["baselines"] == 1 for opened in seen.values())
 
 
 @pytest.mark.parametrize("width", [360, 1200])
