@@ -144,17 +144,24 @@ def nobodys_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(
-    nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Prefect's own server, which flows in this process report to; the address of its API."""
+def prefects_own(nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Prefect's own server, which only those are told of who ask for `prefect_server`."""
     with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
+        del os.environ["PREFECT_API_URL"]
         yield address
+
+
+@pytest.fixture(scope="module")
+def prefect_server(prefects_own: str) -> Iterator[str]:
+    """The address of the server's API, to which the runs of this file report from now on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", prefects_own)
+        yield prefects_own
 
 
 @pytest.fixture(scope="session")
 def house(
-    server: Warehouse, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+    server: Warehouse, nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """The one house of the session; whoever uses it begins with `empty` or `go_back_to`."""
     warehouse = replace(server, database=DATABASE)
