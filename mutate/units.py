@@ -129,9 +129,11 @@ class Units:
         with self._in_its_place(name, mutant):
             outcome = self._test(name)
         red = [result for result in outcome.result.results if result.status in ("fail", "error")]
-        if red:
-            is_mutant = red[0].status == "fail" or self.is_sql(name, mutant)
-            return Verdict("killed", red[0].node.name) if is_mutant else Verdict("not SQL")
+        # Where two tests end at once, `--fail-fast` now and then says of the red one: skipped.
+        if red or not outcome.success:
+            is_mutant = any(r.status == "fail" for r in red) or self.is_sql(name, mutant)
+            killer = red[0].node.name if red else ""
+            return Verdict("killed", killer) if is_mutant else Verdict("not SQL")
         is_seen = self._compiled(self.tests(name)) != rendered
         return Verdict("survived" if is_seen else "unseen")
 
