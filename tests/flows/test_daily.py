@@ -15,6 +15,8 @@ from tests.flows.conftest import START, House, moment
 from warehouse.errors import AlreadyRunning, UserError
 from warehouse.postgres import single_writer
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 def understood(house: House) -> float:
     """The requests that Prometheus is told of."""

@@ -64,6 +64,7 @@ def test_an_incremental_history_is_that_of_a_full_refresh(moved: Moved) -> None:
         assert rebuilt[table] == rows, table
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_the_flow_run_twice_on_one_market_adds_no_version(
     moved: Moved, monkeypatch: pytest.MonkeyPatch
 ) -> None:

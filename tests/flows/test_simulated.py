@@ -66,6 +66,7 @@ def test_a_run_against_a_simulated_exchange_is_refused_where_real_readings_are(
     assert landed(simulated) == before
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_the_catalogue_alone_is_refused_too(
     simulated: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
