@@ -172,9 +172,8 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
             connection.adapters.register_loader(kind, TextLoader)
         with connection.cursor() as cursor:
             try:
-                # In a pipeline, which takes the protocol in which a second statement is refused.
-                with connection.pipeline():
-                    cursor.execute(question.encode(), parameters)
+                # Streamed, which takes the protocol in which a second statement is refused.
+                rows = list(cursor.stream(question.encode(), parameters))
             except psycopg.errors.SyntaxError as error:
                 if "multiple commands" in (error.diag.message_primary or ""):
                     raise UserError(SEVERAL) from None
@@ -184,11 +183,14 @@ def ask(warehouse: Warehouse, question: str, parameters: Sequence[Any] | None = 
                     raise
                 if "EMPTY_QUERY" in str(error):  # nothing but space and comments
                     raise UserError(NO_QUERY) from None
-            columns = cursor.description
-            if columns is None:  # a statement without rows, such as `set`
-                return Answer([], [])
-            rows = cursor.fetchall()
-        return Answer([each.name for each in columns], rows, [each.type_code for each in columns])
+                return Answer([], [])  # a statement without rows, such as `set`
+        # Not by the cursor, which was told of no column where no row came.
+        columns = connection.pgconn.describe_prepared(b"")
+        return Answer(
+            [(columns.fname(number) or b"").decode() for number in range(columns.nfields)],
+            rows,
+            [columns.ftype(number) for number in range(columns.nfields)],
+        )
 
 
 def write_csv(answer: Answer, stream: IO[str]) -> None:
